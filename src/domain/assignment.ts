@@ -1,0 +1,47 @@
+export const contentTypes = ['video', 'image', 'link', 'text', 'reel', 'short', 'story', 'carousel'] as const;
+export type ContentType = (typeof contentTypes)[number];
+
+export const assignmentStatuses = [
+  'pending',
+  'uploading',
+  'uploaded',
+  'processing',
+  'published',
+  'failed',
+  'cancelled',
+] as const;
+export type AssignmentStatus = (typeof assignmentStatuses)[number];
+
+const moves: Record<AssignmentStatus, readonly AssignmentStatus[]> = {
+  pending: ['uploading', 'processing', 'failed', 'cancelled'],
+  uploading: ['uploaded', 'processing', 'failed', 'cancelled'],
+  uploaded: ['processing', 'published', 'failed'],
+  processing: ['published', 'failed'],
+  published: [],
+  failed: ['pending'],
+  cancelled: [],
+};
+
+export function mayMove(from: AssignmentStatus, to: AssignmentStatus): boolean {
+  return moves[from].includes(to);
+}
+
+/** States on the way from one status to another along the ordinary road, so that no transition is skipped. */
+export function pathTo(from: AssignmentStatus, to: AssignmentStatus): AssignmentStatus[] {
+  const road: AssignmentStatus[] = ['uploading', 'uploaded', 'processing', 'published'];
+  const start = road.indexOf(from);
+  const end = road.indexOf(to);
+  if (start < 0 || end <= start) return [to];
+  return road.slice(start + 1, end + 1);
+}
+
+/** True while a cancel can still keep the post from being made; `intended` = the step that makes it has begun. */
+export function isCancellable(status: AssignmentStatus, intended: boolean): boolean {
+  return status === 'pending' || (status === 'uploading' && !intended);
+}
+
+/** One cause of a failure; `retryable` says whether a retry can help. Codes are ours, texts too. */
+export type AssignmentError = { code: string; message: string; retryable: boolean };
+
+/** One file of a post, as given by the caller. */
+export type Media = { url: string; contentType?: string; sizeBytes?: number; altText?: string };
