@@ -61,6 +61,8 @@ create table oauth_clients (
   scope text,
   -- equal for equal registrations of public clients, so that registering again answers the same client
   fingerprint bytea constraint oauth_clients_fingerprint unique,
+  -- ever sent `resource`: it is answered with the error codes MCP clients recover from
+  mcp_profile boolean not null default false,
   created_at timestamptz not null default pharlo_now(),
   -- null = never received a code; only such clients are ever swept
   last_code_at timestamptz
@@ -105,6 +107,9 @@ create table oauth_tokens (
   token_hash bytea primary key,
   grant_id uuid not null references oauth_grants (id) on delete cascade,
   kind text not null check (kind in ('access', 'refresh')),
+  -- within the grant's: an access token may be narrower, a refresh token never is
+  scopes text[] not null,
+  resource text,
   expires_at timestamptz not null,
   -- set when a refresh token was exchanged for its successor
   rotated_at timestamptz,
@@ -112,6 +117,8 @@ create table oauth_tokens (
 );
 create index oauth_tokens_grant on oauth_tokens (grant_id);
 create index oauth_tokens_expiry on oauth_tokens (expires_at);
+create index oauth_codes_grant on oauth_codes (grant_id);
+create index oauth_codes_expiry on oauth_codes (expires_at);
 
 -- Leaky buckets (GCRA): one row per subject, the time at which its bucket is empty again.
 create unlogged table rate_limits (
@@ -145,7 +152,8 @@ create table connections (
   lease_until timestamptz,
   lease_token uuid,
   attempts int not null default 0,
-  created_at timestamptz not null default pharlo_now(),
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   unique (workspace_id, id),
   constraint connections_account unique (organization_id, platform, sandbox, account_id),
   foreign key (workspace_id, organization_id) references organizations (workspace_id, id)
@@ -211,10 +219,13 @@ create table assignments (
   lease_until timestamptz,
   lease_token uuid,
   attempts int not null default 0,
-  -- claims since the last progress: three end the job
+  -- claims that never came back since the last progress: three end the job
   stalls int not null default 0,
+  -- healable failures in a row, for the back-off
+  retries int not null default 0,
   handler_version int not null,
-  created_at timestamptz not null default pharlo_now(),
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   updated_at timestamptz not null default pharlo_now(),
   unique (workspace_id, id),
   constraint assignments_idempotency unique (workspace_id, idempotency_key),
@@ -225,6 +236,7 @@ create index assignments_list on assignments (workspace_id, created_at desc, id 
 create index assignments_status on assignments (workspace_id, status, created_at desc, id desc);
 create index assignments_connection on assignments (workspace_id, connection_id, created_at desc, id desc);
 create index assignments_due on assignments (due_at) where due_at is not null;
+create index assignments_leased on assignments (workspace_id) where lease_until is not null;
 
 -- The timeline: one row per transition, numbered without gaps.
 create table assignment_events (

@@ -45,3 +45,6 @@ export type AssignmentError = { code: string; message: string; retryable: boolea
 
 /** One file of a post, as given by the caller. */
 export type Media = { url: string; contentType?: string; sizeBytes?: number; altText?: string };
+
+/** Rows carry the version that wrote them; a worker claims only up to its own. Raise it when progress changes shape. */
+export const handlerVersion = 1;

@@ -1,0 +1,10 @@
+import type { Deps } from '../deps.ts';
+import type { Kind } from './engine.ts';
+import { publishKind } from './publish.ts';
+import { refreshKind } from './refresh-tokens.ts';
+import { sweepKind } from './sweep.ts';
+
+/** Every kind of job with its own slots. */
+export function jobKinds(deps: Deps): Kind[] {
+  return [publishKind(deps, 16), refreshKind(deps, 4), sweepKind(deps)];
+}

@@ -1,0 +1,122 @@
+import type { Deps } from '../deps.ts';
+import { type AssignmentStatus, pathTo } from '../domain/assignment.ts';
+import type { Draft, Progress, StepResult } from '../platforms/contract.ts';
+import { appendEvent } from '../store/assignments.ts';
+import { refundAssignment } from '../store/ledger.ts';
+import { type ClaimedAssignment, moveAssignment, type Transition } from '../store/publish-jobs.ts';
+
+/** What survives a crash between two steps, sealed: upload URLs are secrets. */
+export type Memory = {
+  /** The connector's own. */
+  step: Progress;
+  /** Epoch ms at which the post was made. */
+  madeAt?: number;
+  /** Epoch ms since which the job waits for a person to re-connect the channel. */
+  waitingSince?: number;
+};
+
+type Work = { deps: Deps; row: ClaimedAssignment; memory: Memory };
+
+const dayMs = 24 * 3600 * 1000;
+const maxRetries = 12;
+const context = (row: ClaimedAssignment) => `assignment:${row.workspaceId}:${row.id}:progress`;
+
+export function openMemory(deps: Deps, row: ClaimedAssignment): Memory {
+  const plain = row.progress && deps.vault.open(context(row), row.progress);
+  return plain ? (JSON.parse(plain) as Memory) : { step: {} };
+}
+
+export function sealMemory(deps: Deps, row: ClaimedAssignment, memory: Memory): Buffer {
+  return deps.vault.seal(context(row), JSON.stringify(memory));
+}
+
+/**
+ * Writes a transition, its timeline and its refund in one transaction, if the claim still stands. An intent found at
+ * the claim stays until somebody says that its outcome is known.
+ */
+async function move(work: Work, to: Omit<Transition, 'progress'>, options: { refund?: boolean; detail?: string } = {}) {
+  const { deps, row, memory } = work;
+  const ended = to.dueInMs === undefined;
+  await deps.db.transaction(async (tx) => {
+    const progress = ended ? null : sealMemory(deps, row, memory);
+    const keepIntent = to.keepIntent ?? row.intentDeadline !== null;
+    if (!(await moveAssignment(tx, row, { ...to, progress, keepIntent }))) return;
+    const passed: AssignmentStatus[] = to.status === row.status ? [] : pathTo(row.status, to.status);
+    for (const status of passed) await appendEvent(tx, row, status, status === to.status ? options.detail : undefined);
+    if (options.refund) await refundAssignment(tx, row.workspaceId, row.id);
+    if (!ended) tx.afterCommit(() => deps.nudge('publish'));
+  });
+}
+
+/** A step came to an end the connector foresaw. */
+export async function endStep(work: Work, draft: Draft, result: StepResult): Promise<void> {
+  const { memory, deps } = work;
+  if (result.state === 'published') {
+    return move(work, { status: 'published', postId: result.postId, url: result.url, keepIntent: false });
+  }
+  memory.step = result.progress;
+  if (result.state === 'ready') return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false });
+  memory.madeAt ??= deps.now();
+  if (deps.now() - memory.madeAt > dayMs) {
+    return fail(
+      work,
+      'processing_timeout',
+      `The platform did not finish working on the ${draft.type} within a day.`,
+      false,
+    );
+  }
+  return move(work, { status: result.state, postId: result.postId, dueInMs: result.afterMs, keepIntent: false });
+}
+
+/**
+ * Ends the job. Its credits come back, except while nobody knows whether the post was made: a failure with an open
+ * intent is always told as `outcome_unknown`.
+ */
+export function fail(work: Work, code: string, message: string, retryable: boolean): Promise<void> {
+  const open = work.row.intentDeadline !== null;
+  const error = open
+    ? { code: 'outcome_unknown', message: unknownText, retryable: false }
+    : { code, message, retryable };
+  return move(work, { status: 'failed', errors: [error] }, { refund: !open, detail: error.code });
+}
+
+const unknownText =
+  'The platform was asked to make the post and it cannot be told whether it did. Look at the channel before retrying.';
+
+/** The look for the post found nothing, and that is certain: goes on where the platform stands. */
+export function resumeAfterLook(work: Work, progress: Progress): Promise<void> {
+  work.memory.step = progress;
+  return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false });
+}
+
+/** Waits until nobody can still be making the post, then looks for it. */
+export function lookLater(work: Work, afterMs: number): Promise<void> {
+  return move(work, { status: work.row.status, dueInMs: afterMs, keepIntent: true, waitingReason: 'checking_outcome' });
+}
+
+/** A passing failure: tries again later each time, with jitter, and gives up after a dozen in a row. */
+export function retryLater(
+  work: Work,
+  failure: { code: string; message: string; afterMs: number | undefined },
+): Promise<void> {
+  const { row, deps } = work;
+  if (row.retries >= maxRetries) return fail(work, failure.code, failure.message, true);
+  const jitter = 0.5 + (deps.random(1)[0] ?? 0) / 512;
+  const backOffMs = Math.min(600_000, 1000 * 2 ** row.retries) * jitter;
+  return move(work, {
+    status: row.status,
+    dueInMs: failure.afterMs ?? backOffMs,
+    waitingReason: failure.code,
+    retried: true,
+  });
+}
+
+/** The channel's grant is dead: waits up to a day for a person to connect it again. */
+export function waitForReconnect(work: Work): Promise<void> {
+  const { deps, memory, row } = work;
+  memory.waitingSince ??= deps.now();
+  if (deps.now() - memory.waitingSince > dayMs) {
+    return fail(work, 'reconnect_required', 'The channel was not connected again within a day.', true);
+  }
+  return move(work, { status: row.status, dueInMs: 60_000, waitingReason: 'reconnect_required' });
+}

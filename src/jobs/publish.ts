@@ -1,0 +1,211 @@
+import type { Deps } from '../deps.ts';
+import { handlerVersion } from '../domain/assignment.ts';
+import { openMedia } from '../media.ts';
+import {
+  type Connector,
+  type Draft,
+  type FindResult,
+  type Network,
+  PlatformFailure,
+  type Progress,
+  type StepIo,
+  type StepResult,
+} from '../platforms/contract.ts';
+import type { AssignmentRow } from '../store/assignments.ts';
+import { type ConnectionRow, findConnection } from '../store/connections.ts';
+import {
+  type ClaimedAssignment,
+  claimAssignments,
+  commitIntent,
+  msUntilNextDue,
+  releaseAssignment,
+  renewLease,
+  saveProgress,
+} from '../store/publish-jobs.ts';
+import { channelOf, freshTokens, renewTokens } from '../tokens.ts';
+import type { Job, Kind } from './engine.ts';
+import {
+  endStep,
+  fail,
+  lookLater,
+  type Memory,
+  openMemory,
+  resumeAfterLook,
+  retryLater,
+  sealMemory,
+  waitForReconnect,
+} from './outcome.ts';
+
+/** Seconds the call that makes the post may take. */
+const onceStepSeconds = 20;
+
+/** Publishing: claims due assignments and does one platform step after another, each outcome saved before the next. */
+export function publishKind(deps: Deps, slots: number): Kind {
+  return {
+    kind: 'publish',
+    slots,
+    async claim(limit, leaseToken) {
+      const rows = await claimAssignments(deps.db, { limit, leaseToken, handlerVersion });
+      return rows.map((row) => jobOf(deps, row));
+    },
+    nextDue: () => msUntilNextDue(deps.db),
+  };
+}
+
+type Work = {
+  deps: Deps;
+  row: ClaimedAssignment;
+  /** Bytes told by the connector, written with the next renewal. */
+  sent: { bytes?: number; total?: number };
+  memory: Memory;
+};
+
+type Signals = { stop: AbortSignal; lost: AbortSignal };
+
+type Channel = { connection: ConnectionRow; connector: Connector; network: Network; accessToken: string };
+
+function jobOf(deps: Deps, row: ClaimedAssignment): Job {
+  const work: Work = { deps, row, sent: {}, memory: openMemory(deps, row) };
+  return {
+    id: row.id,
+    run: (signals) => run(work, signals),
+    renew: () => renewLease(deps.db, row, work.sent.bytes, work.sent.total),
+    release: () => releaseAssignment(deps.db, row, 1000),
+  };
+}
+
+async function run(work: Work, signals: Signals): Promise<void> {
+  const { deps, row } = work;
+  if (row.missed) {
+    return fail(work, 'schedule_missed', 'The time to publish passed while this server could not work.', true);
+  }
+  if (row.stalls > 3) {
+    return fail(work, 'internal_crash', 'Working on this stopped without a word, three times.', true);
+  }
+  if (row.lookInMs !== null && row.lookInMs > 0) return lookLater(work, row.lookInMs);
+  try {
+    const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
+    if (!connection) return await fail(work, 'connection_gone', 'The channel is no longer there.', false);
+    const { connector, network } = channelOf(deps, connection);
+    const { accessToken } = await freshTokens(deps, connection);
+    await step(work, { connection, connector, network, accessToken }, signals);
+  } catch (error) {
+    await settleFailure(work, error, signals);
+  }
+}
+
+async function step(work: Work, channel: Channel, signals: Signals): Promise<void> {
+  const { row, memory } = work;
+  const { connector } = channel;
+  const draft = draftOf(row, channel.connection);
+  const passing = AbortSignal.any([signals.stop, signals.lost]);
+  if (row.intentDeadline) {
+    const found = await connector.find(draft, memory.step, ioOf(work, channel, passing));
+    return settleFind(work, draft, found);
+  }
+  if (row.status === 'uploaded' || (row.status === 'processing' && memory.madeAt !== undefined)) {
+    return endStep(work, draft, await connector.check(draft, memory.step, ioOf(work, channel, passing)));
+  }
+  const ready = connector.upload
+    ? await connector.upload(draft, memory.step, ioOf(work, channel, passing))
+    : ({ state: 'ready', progress: memory.step } as const);
+  if (ready.state !== 'ready') return endStep(work, draft, ready);
+  return publishOnce(work, draft, channel, ready.progress, signals);
+}
+
+/** The once-step: the intent is committed first, with its deadline; a lost claim (or a cancel) keeps the post unmade. */
+async function publishOnce(
+  work: Work,
+  draft: Draft,
+  channel: Channel,
+  progress: Progress,
+  signals: Signals,
+): Promise<void> {
+  const { deps, row, memory } = work;
+  if (signals.stop.aborted) return releaseAssignment(deps.db, row);
+  memory.step = progress;
+  if (!(await commitIntent(deps.db, row, sealMemory(deps, row, memory), onceStepSeconds))) return;
+  const signal = AbortSignal.any([AbortSignal.timeout(onceStepSeconds * 1000), signals.lost]);
+  let result: StepResult;
+  try {
+    result = await channel.connector.publish(draft, progress, ioOf(work, channel, signal));
+  } catch (error) {
+    const certain = error instanceof PlatformFailure && error.kind !== 'unknown';
+    if (!certain) return lookLater(work, (onceStepSeconds + 5) * 1000);
+    throw error;
+  }
+  await endStep(work, draft, result);
+}
+
+function settleFind(work: Work, draft: Draft, found: FindResult): Promise<void> {
+  if (found.state === 'unclear')
+    return fail(work, 'outcome_unknown', 'It cannot be told whether the post was made.', false);
+  if (found.state === 'absent') return resumeAfterLook(work, found.progress);
+  return endStep(work, draft, found);
+}
+
+async function settleFailure(work: Work, error: unknown, signals: Signals): Promise<void> {
+  const { deps, row } = work;
+  if (signals.lost.aborted) return;
+  if (signals.stop.aborted && !(error instanceof PlatformFailure)) return releaseAssignment(deps.db, row);
+  if (!(error instanceof PlatformFailure)) throw error;
+  const { code, message, retryAfterMs } = error;
+  switch (error.kind) {
+    case 'rejected':
+      return fail(work, code, message, false);
+    case 'retry':
+    case 'unknown':
+      return retryLater(work, { code, message, afterMs: retryAfterMs });
+    case 'reauthorize':
+      return reauthorize(work);
+  }
+}
+
+/** The access token was refused: renew it and go on from the saved progress; a dead grant waits for a person. */
+async function reauthorize(work: Work): Promise<void> {
+  const { deps, row } = work;
+  const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
+  if (!connection || connection.tokenRevokedAt) return waitForReconnect(work);
+  try {
+    await renewTokens(deps, connection);
+  } catch (error) {
+    if (error instanceof PlatformFailure && error.kind === 'reauthorize') return waitForReconnect(work);
+    if (!(error instanceof PlatformFailure)) throw error;
+  }
+  return retryLater(work, { code: 'token_renewed', message: 'The channel token was renewed.', afterMs: 500 });
+}
+
+function draftOf(row: AssignmentRow, connection: ConnectionRow): Draft {
+  return {
+    assignmentId: row.id,
+    publicName: `pharlo-${row.id}`,
+    type: row.type,
+    payload: row.payload,
+    accountId: connection.accountId,
+  };
+}
+
+function ioOf(work: Work, channel: Channel, signal: AbortSignal): StepIo {
+  const { deps, row, memory, sent } = work;
+  return {
+    network: channel.network,
+    accessToken: channel.accessToken,
+    signal,
+    now: deps.now,
+    openMedia(index, offset) {
+      const media = row.media[index];
+      if (!media) throw new PlatformFailure('rejected', 'media_missing', 'The post has no such file.');
+      const place = { url: media.url, sandbox: row.sandbox };
+      const contentType = media.contentType ?? 'application/octet-stream';
+      return openMedia(deps, place, { contentType, offset, signal });
+    },
+    async save(progress) {
+      memory.step = progress;
+      if (!(await saveProgress(deps.db, row, sealMemory(deps, row, memory)))) throw new Error('The claim is lost.');
+    },
+    report(bytes, total) {
+      sent.bytes = bytes;
+      if (total !== undefined) sent.total = total;
+    },
+  };
+}

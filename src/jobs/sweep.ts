@@ -1,0 +1,25 @@
+import type { Deps } from '../deps.ts';
+import { expireReservations } from '../store/ledger.ts';
+import { sweepExpired } from '../store/sweep.ts';
+import type { Kind } from './engine.ts';
+
+const everyMs = 60_000;
+
+/** House-keeping once a minute: reservations nobody settled, ended tickets, codes, tokens and rate-limit buckets. */
+export function sweepKind(deps: Deps): Kind {
+  let nextAt = 0;
+  return {
+    kind: 'sweep',
+    slots: 1,
+    async claim() {
+      if (performance.now() < nextAt) return [];
+      nextAt = performance.now() + everyMs;
+      const run = async () => {
+        await expireReservations(deps.db);
+        await sweepExpired(deps.db);
+      };
+      return [{ id: 'sweep', run, renew: async () => true, release: async () => {} }];
+    },
+    nextDue: async () => nextAt - performance.now(),
+  };
+}

@@ -1,0 +1,131 @@
+import { fileTypeFromBuffer } from 'file-type';
+import type { Deps } from './deps.ts';
+import type { ErrorCode } from './domain/errors.ts';
+import { OutgoingError } from './net/outgoing.ts';
+import { type MediaRules, type MediaStream, PlatformFailure } from './platforms/contract.ts';
+
+/** Enough for every container format the sniffer knows. */
+const sniffBytes = 4100;
+const probeTimeoutMs = 15_000;
+
+type Place = { url: string; sandbox: boolean };
+
+/** A GET of a caller's media. Sandbox channels may always use the sample that ships with the sandbox. */
+function get(deps: Deps, place: Place, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+  const { sandboxUrl } = deps.config;
+  if (place.sandbox && sandboxUrl && place.url === `${sandboxUrl}/sample.mp4`) {
+    return deps.outgoing.sandbox(sandboxUrl)(place.url, { headers, signal });
+  }
+  return deps.outgoing.media(place.url, { headers, signal });
+}
+
+export type MediaProblem = { code: ErrorCode; message: string };
+
+/** What the first bytes of a file show, or why it cannot be used. Nothing is kept. */
+export async function probeMedia(
+  deps: Deps,
+  place: Place,
+  rules: MediaRules,
+): Promise<{ contentType: string; sizeBytes?: number } | MediaProblem> {
+  let response: Response;
+  try {
+    response = await get(deps, place, { range: `bytes=0-${sniffBytes - 1}` }, AbortSignal.timeout(probeTimeoutMs));
+  } catch (error) {
+    return outgoingProblem(error);
+  }
+  if (response.status !== 200 && response.status !== 206) {
+    await response.body?.cancel();
+    return { code: 'media_unreachable', message: `answered with status ${response.status} instead of the file` };
+  }
+  const sizeBytes = totalOf(response, 0);
+  if (sizeBytes !== undefined && sizeBytes > rules.maxBytes) {
+    await response.body?.cancel();
+    return { code: 'media_too_large', message: `is ${sizeBytes} bytes; at most ${rules.maxBytes} are allowed` };
+  }
+  const head = await readHead(response).catch(() => undefined);
+  if (head === undefined) return { code: 'media_unreachable', message: 'stopped answering while it was read' };
+  const contentType = (await fileTypeFromBuffer(head))?.mime;
+  if (contentType === undefined || !rules.contentTypes.includes(contentType)) {
+    const seen = contentType ? `is ${contentType}` : 'is no media file';
+    return { code: 'media_type_unsupported', message: `${seen}; allowed: ${rules.contentTypes.join(', ')}` };
+  }
+  return { contentType, ...(sizeBytes !== undefined && { sizeBytes }) };
+}
+
+function outgoingProblem(error: unknown): MediaProblem {
+  const refused = error instanceof OutgoingError && error.code !== 'unreachable' && error.code !== 'timeout';
+  if (refused) return { code: 'media_not_allowed', message: 'must be a public http(s) URL that can be reached' };
+  return { code: 'media_unreachable', message: 'could not be reached' };
+}
+
+/** The file's size as the answer tells it; `offset` is where a 206 was asked to start. */
+function totalOf(response: Response, offset: number): number | undefined {
+  if (response.status === 206) {
+    const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
+    return match && Number(match[1]) === offset ? Number(match[2]) : undefined;
+  }
+  const length = response.headers.get('content-length');
+  return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
+}
+
+async function readHead(response: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  if (response.body) {
+    for await (const part of response.body) {
+      parts.push(part);
+      size += part.length;
+      if (size >= sniffBytes) break;
+    }
+  }
+  return Buffer.concat(parts).subarray(0, sniffBytes);
+}
+
+/**
+ * Opens a file for publishing at a byte offset. A source that knows no ranges is read from the start and the bytes
+ * before the offset are dropped. Throws PlatformFailure: `retry` when it may heal, `rejected` when it will not.
+ */
+export async function openMedia(
+  deps: Deps,
+  place: Place,
+  known: { contentType: string; offset: number; signal: AbortSignal },
+): Promise<MediaStream> {
+  const { offset, signal } = known;
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  let response: Response;
+  try {
+    response = await get(deps, place, headers, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message } = outgoingProblem(error);
+    throw new PlatformFailure(code === 'media_not_allowed' ? 'rejected' : 'retry', code, `The media ${message}.`);
+  }
+  if (response.status !== 200 && response.status !== 206) {
+    await response.body?.cancel();
+    const heals = response.status >= 500 || response.status === 429 || response.status === 408;
+    const text = `The media answered with status ${response.status} instead of the file.`;
+    throw new PlatformFailure(heals ? 'retry' : 'rejected', 'media_unreachable', text);
+  }
+  const total = totalOf(response, offset);
+  const source = response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+  const body = response.status === 200 && offset > 0 ? dropped(source, offset) : source;
+  return { body: healing(body, signal), contentType: known.contentType, ...(total !== undefined && { total }) };
+}
+
+async function* dropped(body: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const part of body) {
+    if (left < part.length) yield part.subarray(left);
+    left = Math.max(0, left - part.length);
+  }
+}
+
+/** A source that breaks off in the middle is a passing failure: the upload goes on from what the platform kept. */
+async function* healing(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch {
+    signal.throwIfAborted();
+    throw new PlatformFailure('retry', 'media_unreachable', 'The media stopped answering while it was read.');
+  }
+}

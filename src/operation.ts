@@ -1,0 +1,214 @@
+import type { z } from 'zod';
+import type { Deps } from './deps.ts';
+import type { Scope } from './domain/access.ts';
+import type { Caller } from './domain/caller.ts';
+import { type Hundredths, price, type Tier, toCredits } from './domain/credits.ts';
+import { DomainError, type FieldMessages, invalid, notFound } from './domain/errors.ts';
+import { insertAudit } from './store/audit.ts';
+import type { Queryable, Tx } from './store/db.ts';
+import { debit, readBalance, refundReservation, settle } from './store/ledger.ts';
+import { findOrganization } from './store/workspaces.ts';
+
+/** What a client may assume about a call; all four are told to MCP clients. */
+export type Hints = { readOnly: boolean; destructive: boolean; idempotent: boolean; openWorld: boolean };
+
+/** Where a capability stands in the REST API. Path parameters are named as the input's members, e.g. `{assignmentId}`. */
+export type RestFace = { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: string; status: 200 | 201 | 202 | 204 };
+
+/** How a result reads in a conversation: one or two short sentences, not the JSON again. */
+export type McpFace<O> = { text: (output: O) => string };
+
+export type Context = { deps: Deps; caller: Caller };
+
+/** Lets a handler of a writing operation say what its charge belongs to. */
+export type WriteContext = Context & {
+  tx: Tx;
+  /** Nothing was done (a dry run, a replay): the call is free. */
+  free(): void;
+  /** Told to the client beside the result: an earlier answer was given again. */
+  replayed(): void;
+  /** The assignment whose end decides over this charge. */
+  chargeTo(assignmentId: string): void;
+};
+
+type Body<I, O, P> =
+  /** Reads the store; charged after the read succeeded. */
+  | { kind: 'read'; handle(input: I, context: Context & { on: Queryable }): Promise<O> }
+  /** Looks outside first if need be (`prepare`), then writes rows, ledger and audit in one transaction. */
+  | {
+      kind: 'write';
+      prepare?(input: I, context: Context): Promise<P>;
+      handle(input: I, context: WriteContext, prepared: P): Promise<O>;
+    }
+  /** Calls a platform at once, outside any transaction: credits are reserved before, settled or returned after. */
+  | { kind: 'outside'; handle(input: I, context: Context): Promise<O> };
+
+export type OperationSpec<I, O, P> = {
+  /** verb_noun: at once tool name, OpenAPI operationId, ledger, audit and metric label. */
+  name: string;
+  title: string;
+  description: string;
+  access: Scope;
+  credits: Tier;
+  hints: Hints;
+  input: z.ZodType<I>;
+  output: z.ZodType<O>;
+  rest?: RestFace;
+  mcp?: McpFace<O>;
+} & Body<I, O, P>;
+
+// biome-ignore lint/suspicious/noExplicitAny: the one erased type; operation() has checked the members against each other.
+export type Operation = OperationSpec<any, any, any>;
+
+/** Fixes the types of one capability; the value is all there is to tell about it. */
+export function operation<I, O, P = undefined>(spec: OperationSpec<I, O, P>): OperationSpec<I, O, P> {
+  return spec;
+}
+
+export type Outcome = { output: unknown; used: Hundredths; balance?: Hundredths; replayed: boolean };
+
+/** Something asked for by the edge beside the input. */
+export type Asked = {
+  /** Narrows a workspace-wide caller to one organization. */
+  organizationId?: string | undefined;
+};
+
+/** The one road from every surface to every handler: access, parsing, credits, handler, output check, audit. */
+export async function execute(
+  deps: Deps,
+  op: Operation,
+  rawInput: unknown,
+  caller: Caller,
+  asked: Asked = {},
+): Promise<Outcome> {
+  if (!caller.scopes.has(op.access)) {
+    const scopes = [...caller.scopes, op.access];
+    throw new DomainError('insufficient_scope', `This call needs the scope ${op.access}.`, { scopes });
+  }
+  const input = parseInput(op.input, rawInput);
+  const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId) };
+  const outcome = await run(op, input, context);
+  const output = op.output.safeParse(outcome.output);
+  if (!output.success) throw new Error(`${op.name} answered something its output schema does not know.`);
+  return { ...outcome, output: output.data };
+}
+
+async function run(op: Operation, input: unknown, context: Context): Promise<Outcome> {
+  const { deps, caller } = context;
+  const amount = price(op.credits, caller.via);
+  if (op.kind === 'read') {
+    const output = await op.handle(input, { ...context, on: deps.db });
+    return { output, replayed: false, ...(await charge(deps, op, caller, amount)) };
+  }
+  if (op.kind === 'outside') return runOutside(op, input, context, amount);
+  const prepared = await op.prepare?.(input, context);
+  return deps.db.transaction(async (tx) => {
+    const told = { amount, replayed: false, assignmentId: undefined as string | undefined };
+    const output = await op.handle(
+      input,
+      {
+        ...context,
+        tx,
+        free: () => {
+          told.amount = 0;
+        },
+        replayed: () => {
+          told.replayed = true;
+        },
+        chargeTo: (id) => {
+          told.assignmentId = id;
+        },
+      },
+      prepared,
+    );
+    const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
+    await insertAudit(tx, auditOf(op, caller, told.assignmentId));
+    return { output, replayed: told.replayed, ...cost };
+  });
+}
+
+async function runOutside(
+  op: Extract<Operation, { kind: 'outside' }>,
+  input: unknown,
+  context: Context,
+  amount: Hundredths,
+): Promise<Outcome> {
+  const { deps, caller } = context;
+  const entry = amount > 0 ? await debit(deps.db, { caller, operation: op.name, amount, reserve: true }) : undefined;
+  if (amount > 0 && !entry) throw await insufficient(deps.db, caller, amount);
+  try {
+    const output = await op.handle(input, context);
+    if (entry) await settle(deps.db, entry.id);
+    if (!op.hints.readOnly) await insertAudit(deps.db, auditOf(op, caller));
+    return { output, used: amount, replayed: false, ...(entry?.balance !== undefined && { balance: entry.balance }) };
+  } catch (error) {
+    if (entry) await refundReservation(deps.db, entry.id);
+    throw error;
+  }
+}
+
+async function charge(
+  deps: { db: Queryable },
+  op: Operation,
+  caller: Caller,
+  amount: Hundredths,
+  assignmentId?: string,
+): Promise<{ used: Hundredths; balance?: Hundredths }> {
+  if (amount === 0) return { used: 0 };
+  const entry = await debit(deps.db, { caller, operation: op.name, amount, ...(assignmentId && { assignmentId }) });
+  if (!entry) throw await insufficient(deps.db, caller, amount);
+  return { used: amount, ...(entry.balance !== undefined && { balance: entry.balance }) };
+}
+
+async function insufficient(on: Queryable, caller: Caller, amount: Hundredths): Promise<DomainError> {
+  const balance = toCredits((await readBalance(on, caller.workspaceId))?.balance ?? 0);
+  const required = toCredits(amount);
+  const text = `This call costs ${required} credits and ${balance} are left.`;
+  return new DomainError('insufficient_credits', text, { required, balance });
+}
+
+async function narrow(deps: Deps, caller: Caller, organizationId: string | undefined): Promise<Caller> {
+  if (organizationId === undefined || organizationId === caller.organizationId) return caller;
+  const visible = caller.organizationId === undefined;
+  const found = visible && (await findOrganization(deps.db, caller.workspaceId, organizationId));
+  if (!found) throw notFound('organization');
+  return { ...caller, organizationId };
+}
+
+function auditOf(op: Operation, caller: Caller, target?: string) {
+  return {
+    workspaceId: caller.workspaceId,
+    keyId: caller.keyId,
+    action: op.name,
+    outcome: 'ok',
+    ...(caller.grantId && { grantId: caller.grantId }),
+    ...(target && { target }),
+  };
+}
+
+/** Parses once, at the edge. Throws `validation_failed` with messages by field. */
+export function parseInput<I>(schema: z.ZodType<I>, raw: unknown): I {
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw invalid(fieldMessages(parsed.error));
+}
+
+function fieldMessages(error: z.ZodError): FieldMessages {
+  const details: FieldMessages = {};
+  const add = (field: string, message: string) => {
+    details[field] = [...(details[field] ?? []), message];
+  };
+  for (const issue of error.issues) {
+    const path = issue.path.map(String);
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) add([...path, key].join('.'), 'is not a known field');
+    } else {
+      add(path.join('.') || 'body', lowerFirst(issue.message));
+    }
+  }
+  return details;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { invalid } from '../domain/errors.ts';
+import { isUuid } from '../domain/ids.ts';
+import { countLimit, type Listing, type Slice } from '../store/lists.ts';
+
+type Asked = { page?: number | undefined; limit?: number | undefined; cursor?: string | undefined };
+
+/** The envelope of every list. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    total: z.int(),
+    totalIsMinimum: z.boolean().optional(),
+    page: z.int(),
+    limit: z.int(),
+    nextCursor: z.string().optional(),
+  });
+}
+
+/** Where in the list the asker stands. Throws `validation_failed` for page and cursor together or a foreign cursor. */
+export function sliceOf(asked: Asked): Slice & { page: number } {
+  const page = asked.page ?? 1;
+  const limit = asked.limit ?? 20;
+  if (asked.cursor === undefined) return { page, limit, offset: (page - 1) * limit };
+  if (asked.page !== undefined) throw invalid({ cursor: ['give either page or cursor'] });
+  return { page, limit, offset: 0, after: decode(asked.cursor) };
+}
+
+/** A page of rows in the envelope; `limit + 1` rows are not needed, a full page may have a next one. */
+export function envelope<R extends { createdAt: Date; id: string }, T>(
+  listing: Listing<R>,
+  slice: Slice & { page: number },
+  toItem: (row: R) => T,
+) {
+  const last = listing.rows.at(-1);
+  const capped = listing.total > countLimit;
+  return {
+    items: listing.rows.map(toItem),
+    total: Math.min(listing.total, countLimit),
+    ...(capped && { totalIsMinimum: true }),
+    page: slice.page,
+    limit: slice.limit,
+    ...(last && listing.rows.length === slice.limit && { nextCursor: encode(last) }),
+  };
+}
+
+function encode(row: { createdAt: Date; id: string }): string {
+  return Buffer.from(`${row.createdAt.getTime()}.${row.id}`).toString('base64url');
+}
+
+function decode(cursor: string): { createdAt: Date; id: string } {
+  const [ms, id] = Buffer.from(cursor, 'base64url').toString().split('.');
+  const createdAt = new Date(Number(ms));
+  if (!id || !isUuid(id) || Number.isNaN(createdAt.getTime())) {
+    throw invalid({ cursor: ['must be the nextCursor of an earlier page'] });
+  }
+  return { createdAt, id };
+}

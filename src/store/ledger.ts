@@ -1,0 +1,171 @@
+import type { Caller } from '../domain/caller.ts';
+import type { Hundredths } from '../domain/credits.ts';
+import { named, type Queryable, type Tx } from './db.ts';
+
+export type Charge = {
+  caller: Caller;
+  operation: string;
+  amount: Hundredths;
+  assignmentId?: string;
+  /** A reservation for a call outside any transaction; it returns by itself when nobody settles it. */
+  reserve?: boolean;
+};
+
+/** `balance` is absent on an unlimited plan. */
+export type Entry = { id: number; balance?: Hundredths };
+
+/**
+ * Spends credits and writes the ledger row in one statement: the monthly allocation first (started anew when its
+ * cycle is over), then top-ups. The locked row makes parallel debits queue up, so the balance never goes below zero.
+ */
+const debitStatement = named<
+  [string, string, string | null, string, string, Hundredths, string | null, string],
+  { id: number; balance: number | null }
+>(
+  'ledger_debit',
+  `with locked as (
+     select w.id, p.monthly_credits as monthly, w.topup_left as topup, w.cycle_started_at, w.cycle_resets_at,
+            w.cycle_resets_at <= pharlo_now() as over,
+            case when w.cycle_resets_at <= pharlo_now() then coalesce(p.monthly_credits, 0) else w.allocation_left end as allocation
+     from workspaces w join plans p on p.slug = w.plan
+     where w.id = $1
+     for update of w
+   ), spend as (
+     select *, case when monthly is null then 0 else least(allocation, $6::bigint) end as from_allocation,
+            case when monthly is null then 0 else $6::bigint - least(allocation, $6::bigint) end as from_topup
+     from locked
+   ), paid as (
+     update workspaces w
+     set allocation_left = spend.allocation - spend.from_allocation,
+         topup_left = w.topup_left - spend.from_topup,
+         cycle_started_at = case when spend.over then date_trunc('month', pharlo_now(), 'UTC') else w.cycle_started_at end,
+         cycle_resets_at = case when spend.over then date_trunc('month', pharlo_now(), 'UTC') + interval '1 month'
+                                else w.cycle_resets_at end
+     from spend
+     where w.id = spend.id and spend.topup >= spend.from_topup
+     returning w.id, spend.from_allocation, spend.from_topup,
+               case when spend.monthly is null then null else w.allocation_left + w.topup_left end as balance
+   ), entry as (
+     insert into ledger (workspace_id, key_id, grant_id, operation, via, amount, from_allocation, from_topup,
+                         assignment_id, state, expires_at)
+     select id, $2, $3, $4, $5, -$6::bigint, from_allocation, from_topup, $7, $8,
+            case when $8 = 'reserved' then pharlo_now() + interval '15 minutes' end
+     from paid
+     returning id
+   )
+   select entry.id, paid.balance from entry, paid`,
+);
+
+/** Answers undefined when there is too little; nothing is written then. */
+export async function debit(on: Queryable, charge: Charge): Promise<Entry | undefined> {
+  const { caller } = charge;
+  const [row] = await debitStatement(
+    on,
+    caller.workspaceId,
+    caller.keyId,
+    caller.grantId ?? null,
+    charge.operation,
+    caller.via,
+    charge.amount,
+    charge.assignmentId ?? null,
+    charge.reserve ? 'reserved' : 'settled',
+  );
+  return row && { id: row.id, ...(row.balance !== null && { balance: row.balance }) };
+}
+
+const settleStatement = named<[number], { id: number }>(
+  'ledger_settle',
+  `update ledger set state = 'settled', expires_at = null where id = $1 and state = 'reserved' returning id`,
+);
+
+/** Turns a reservation into a debit. False when it has been returned meanwhile. */
+export async function settle(on: Queryable, id: number): Promise<boolean> {
+  return (await settleStatement(on, id)).length === 1;
+}
+
+const returnColumns = `
+  back as (
+    update ledger set state = 'refunded', expires_at = null from owed where ledger.id = owed.id
+    returning ledger.*
+  ), entry as (
+    insert into ledger (workspace_id, key_id, grant_id, operation, via, amount, from_allocation, from_topup,
+                        assignment_id, state, refunds)
+    select workspace_id, key_id, grant_id, operation, via, -amount, -from_allocation, -from_topup, assignment_id,
+           'settled', id
+    from back
+    returning workspace_id, from_allocation, from_topup
+  ), sums as (
+    select workspace_id, -sum(from_allocation) as allocation, -sum(from_topup) as topup from entry group by workspace_id
+  )
+  update workspaces w set allocation_left = w.allocation_left + sums.allocation, topup_left = w.topup_left + sums.topup
+  from sums where w.id = sums.workspace_id
+  returning w.id`;
+
+const refundAssignmentStatement = named<[string, string], { id: string }>(
+  'ledger_refund_assignment',
+  `with owed as (
+     select id from ledger
+     where workspace_id = $1 and assignment_id = $2 and state = 'settled' and refunds is null
+     for update
+   ), ${returnColumns}`,
+);
+
+/** Returns in full, to their sources, the charges of an assignment that ended without a post. At most once each. */
+export async function refundAssignment(tx: Tx, workspaceId: string, assignmentId: string): Promise<void> {
+  await refundAssignmentStatement(tx, workspaceId, assignmentId);
+}
+
+const refundReservationStatement = named<[number], { id: string }>(
+  'ledger_refund_reservation',
+  `with owed as (select id from ledger where id = $1 and state = 'reserved' for update), ${returnColumns}`,
+);
+
+/** Returns a reservation whose call failed. */
+export async function refundReservation(on: Queryable, id: number): Promise<void> {
+  await refundReservationStatement(on, id);
+}
+
+const expireStatement = named<[], { id: string }>(
+  'ledger_expire',
+  `with owed as (
+     select id from ledger where state = 'reserved' and expires_at <= pharlo_now() order by id limit 500
+     for update skip locked
+   ), ${returnColumns}`,
+);
+
+/** Returns reservations nobody settled in time. */
+export async function expireReservations(on: Queryable): Promise<void> {
+  await expireStatement(on);
+}
+
+export type BalanceRow = {
+  plan: string;
+  planName: string;
+  monthly: number | null;
+  balance: number;
+  used: number;
+  cycleStartedAt: Date;
+  cycleResetsAt: Date;
+};
+
+const balanceStatement = named<[string], BalanceRow>(
+  'ledger_balance',
+  `select p.slug as plan, p.name as "planName", p.monthly_credits as monthly, cycle.started as "cycleStartedAt",
+          cycle.resets as "cycleResetsAt",
+          case when cycle.over then coalesce(p.monthly_credits, 0) else w.allocation_left end + w.topup_left as balance,
+          coalesce((select -sum(l.amount) from ledger l
+                    where l.workspace_id = w.id and l.created_at >= cycle.started), 0)::bigint as used
+   from workspaces w
+   join plans p on p.slug = w.plan
+   cross join lateral (
+     select over, case when over then date_trunc('month', pharlo_now(), 'UTC') else w.cycle_started_at end as started,
+            case when over then date_trunc('month', pharlo_now(), 'UTC') + interval '1 month' else w.cycle_resets_at end as resets
+     from (select w.cycle_resets_at <= pharlo_now() as over) as o
+   ) cycle
+   where w.id = $1`,
+);
+
+/** The credit account as it is now, the cycle started anew when it is over. */
+export async function readBalance(on: Queryable, workspaceId: string): Promise<BalanceRow | undefined> {
+  return (await balanceStatement(on, workspaceId))[0];
+}

@@ -1,0 +1,103 @@
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  sql,
+} from 'kysely';
+import type { AssignmentRow } from './assignments.ts';
+import { assignmentColumns } from './assignments.ts';
+import { type ConnectionRow, connectionColumns } from './connections.ts';
+import type { Queryable } from './db.ts';
+
+/** Composes SQL only; statements are sent by the caller's own connection. */
+const compiler = new Kysely<unknown>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+});
+
+type Fragment = RawBuilder<unknown>;
+
+/** Newest first. `after` continues behind a row (stable while rows are added); otherwise `offset` counts rows. */
+export type Slice = { limit: number; offset: number; after?: { createdAt: Date; id: string } };
+
+export type Listing<R> = { rows: R[]; total: number };
+
+/** Totals are exact up to here; above, counting would cost more than it tells. */
+export const countLimit = 10_000;
+
+async function list<R>(
+  on: Queryable,
+  table: string,
+  columns: string,
+  where: Fragment[],
+  slice: Slice,
+): Promise<Listing<R>> {
+  const conditions = sql.join(where, sql` and `);
+  const position = slice.after ? sql`and (created_at, id) < (${slice.after.createdAt}, ${slice.after.id})` : sql``;
+  const page = sql`select ${sql.raw(columns)} from ${sql.table(table)} where ${conditions} ${position}
+    order by created_at desc, id desc limit ${slice.limit} offset ${slice.after ? 0 : slice.offset}`;
+  const count = sql`select count(*) as total
+    from (select 1 from ${sql.table(table)} where ${conditions} limit ${countLimit + 1}) as counted`;
+  const [rows, totals] = await Promise.all([send<R>(on, page), send<{ total: number }>(on, count)]);
+  return { rows, total: totals[0]?.total ?? 0 };
+}
+
+function send<R>(on: Queryable, query: Fragment): Promise<R[]> {
+  const { sql: text, parameters } = query.compile(compiler);
+  return on.query<R>({ text, values: [...parameters] });
+}
+
+export type AssignmentFilter = {
+  workspaceId: string;
+  organizationId?: string | undefined;
+  status?: string | undefined;
+  connectionId?: string | undefined;
+  platform?: string | undefined;
+  externalId?: string | undefined;
+  scheduledFrom?: Date | undefined;
+  scheduledTo?: Date | undefined;
+};
+
+export function listAssignments(
+  on: Queryable,
+  filter: AssignmentFilter,
+  slice: Slice,
+): Promise<Listing<AssignmentRow>> {
+  const where = [sql`workspace_id = ${filter.workspaceId}`];
+  if (filter.organizationId) where.push(sql`organization_id = ${filter.organizationId}`);
+  if (filter.status) where.push(sql`status = ${filter.status}`);
+  if (filter.connectionId) where.push(sql`connection_id = ${filter.connectionId}`);
+  if (filter.platform) where.push(sql`platform = ${filter.platform}`);
+  if (filter.externalId) where.push(sql`external_id = ${filter.externalId}`);
+  if (filter.scheduledFrom) where.push(sql`scheduled_at >= ${filter.scheduledFrom}`);
+  if (filter.scheduledTo) where.push(sql`scheduled_at <= ${filter.scheduledTo}`);
+  return list(on, 'assignments', assignmentColumns, where, slice);
+}
+
+export type ConnectionFilter = {
+  workspaceId: string;
+  organizationId?: string | undefined;
+  platform?: string | undefined;
+  externalId?: string | undefined;
+  includeInactive?: boolean | undefined;
+};
+
+export function listConnections(
+  on: Queryable,
+  filter: ConnectionFilter,
+  slice: Slice,
+): Promise<Listing<ConnectionRow>> {
+  const where = [sql`workspace_id = ${filter.workspaceId}`];
+  if (filter.organizationId) where.push(sql`organization_id = ${filter.organizationId}`);
+  if (filter.platform) where.push(sql`platform = ${filter.platform}`);
+  if (filter.externalId) where.push(sql`external_id = ${filter.externalId}`);
+  if (!filter.includeInactive) where.push(sql`is_active`);
+  return list(on, 'connections', connectionColumns, where, slice);
+}

@@ -1,0 +1,186 @@
+import type { AssignmentError, AssignmentStatus } from '../domain/assignment.ts';
+import { type AssignmentRow, assignmentColumns } from './assignments.ts';
+import { named, type Queryable, type Tx } from './db.ts';
+
+/** A claimed job: the row and the fencing token every later write must show. */
+export type ClaimedAssignment = AssignmentRow & {
+  leaseToken: string;
+  progress: Buffer | null;
+  /** Claims that never came back, this one included. */
+  stalls: number;
+  /** Healable failures in a row. */
+  retries: number;
+  /** A pending job found more than a day after its time. */
+  missed: boolean;
+  /** Ms until a look for the post is allowed; 0 or less = now, null = nothing was intended. */
+  lookInMs: number | null;
+};
+
+/** The lease is 15 s; workers renew it well before. Nobody looks for an intended post before its deadline + 5 s. */
+const claimStatement = named<[number, string, number], ClaimedAssignment>(
+  'publish_jobs_claim',
+  `with busy as (
+     select workspace_id, count(*) as jobs from assignments where lease_until > pharlo_now() group by workspace_id
+   ), ready as (
+     select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was
+     from assignments a left join busy on busy.workspace_id = a.workspace_id
+     where a.due_at <= pharlo_now() and (a.lease_until is null or a.lease_until <= pharlo_now())
+       and a.handler_version <= $3
+     order by coalesce(busy.jobs, 0), a.due_at
+     limit $1 for update of a skip locked
+   ), event as (
+     insert into assignment_events (workspace_id, assignment_id, sequence, status)
+     select ready_workspace, ready_id,
+            (select coalesce(max(sequence), -1) + 1 from assignment_events where assignment_id = ready_id),
+            case when a.media = '[]' then 'processing' else 'uploading' end
+     from ready join assignments a on a.id = ready_id
+     where was = 'pending'
+   )
+   update assignments
+   set status = case when status <> 'pending' then status when media = '[]' then 'processing' else 'uploading' end,
+       lease_until = pharlo_now() + interval '15 seconds', lease_token = $2, attempts = attempts + 1, stalls = stalls + 1
+   from ready where id = ready_id
+   returning ${assignmentColumns}, lease_token as "leaseToken", progress, stalls, retries,
+     was = 'pending' and coalesce(scheduled_at, created_at) < pharlo_now() - interval '24 hours' as missed,
+     ceil(extract(epoch from intent_deadline + interval '5 seconds' - pharlo_now()) * 1000)::float8 as "lookInMs"`,
+);
+
+/**
+ * Claims due jobs, workspaces with the fewest running first; the claim itself leaves `pending`.
+ * One token serves the whole batch.
+ */
+export function claimAssignments(
+  on: Queryable,
+  claim: { limit: number; leaseToken: string; handlerVersion: number },
+): Promise<ClaimedAssignment[]> {
+  return claimStatement(on, claim.limit, claim.leaseToken, claim.handlerVersion);
+}
+
+type Held = { id: string; leaseToken: string };
+
+const renew = named<[string, string, number | null, number | null], { id: string }>(
+  'publish_jobs_renew',
+  `update assignments
+   set lease_until = greatest(lease_until, pharlo_now() + interval '15 seconds'),
+       bytes_sent = coalesce($3, bytes_sent), bytes_total = coalesce($4, bytes_total)
+   where id = $1 and lease_token = $2 and lease_until > pharlo_now()
+   returning id`,
+);
+
+/** Prolongs a claim and tells the bytes sent. False when the claim is lost. */
+export async function renewLease(on: Queryable, held: Held, sent?: number, total?: number): Promise<boolean> {
+  return (await renew(on, held.id, held.leaseToken, sent ?? null, total ?? null)).length === 1;
+}
+
+const saveStatement = named<[string, string, Buffer], { id: string }>(
+  'publish_jobs_save_progress',
+  `update assignments
+   set progress = $3, stalls = 0, retries = 0, lease_until = greatest(lease_until, pharlo_now() + interval '15 seconds'),
+       updated_at = pharlo_now()
+   where id = $1 and lease_token = $2 and lease_until > pharlo_now()
+   returning id`,
+);
+
+/** Stores what the connector must know to go on. False when the claim is lost. */
+export async function saveProgress(on: Queryable, held: Held, sealed: Buffer): Promise<boolean> {
+  return (await saveStatement(on, held.id, held.leaseToken, sealed)).length === 1;
+}
+
+const intendStatement = named<[string, string, Buffer, number], { id: string }>(
+  'publish_jobs_intend',
+  `update assignments
+   set progress = $3, stalls = 0, intent_deadline = pharlo_now() + $4::int * interval '1 second',
+       lease_until = pharlo_now() + ($4::int + 2) * interval '1 second', updated_at = pharlo_now()
+   where id = $1 and lease_token = $2 and lease_until > pharlo_now() and intent_deadline is null
+   returning id`,
+);
+
+/**
+ * Commits the intent to make the post, with the deadline of the step that makes it, and prolongs the claim beyond it.
+ * False when the claim is lost (also by a cancel): then the post must not be made.
+ */
+export async function commitIntent(on: Queryable, held: Held, sealed: Buffer, seconds: number): Promise<boolean> {
+  return (await intendStatement(on, held.id, held.leaseToken, sealed, seconds)).length === 1;
+}
+
+export type Transition = {
+  status: AssignmentStatus;
+  progress: Buffer | null;
+  postId?: string | undefined;
+  url?: string | undefined;
+  errors?: AssignmentError[];
+  waitingReason?: string | undefined;
+  /** Ms from now until the next step; undefined = none. */
+  dueInMs?: number | undefined;
+  /** The step that makes the post was begun and its outcome is still open. */
+  keepIntent?: boolean;
+  /** A healable failure: counts for the back-off. */
+  retried?: boolean;
+};
+
+const moveStatement = named<unknown[], { id: string }>(
+  'publish_jobs_move',
+  `update assignments
+   set status = $3, progress = $4, platform_post_id = coalesce($5, platform_post_id),
+       platform_url = coalesce($6, platform_url), errors = $7, waiting_reason = $8,
+       due_at = pharlo_now() + $9::float8 * interval '1 ms', lease_until = null, lease_token = null,
+       intent_deadline = case when $10 then intent_deadline end, stalls = 0,
+       retries = case when $11 then retries + 1 else 0 end, updated_at = pharlo_now()
+   where id = $1 and lease_token = $2
+   returning id`,
+);
+
+/** Ends a step: new state, next due time, claim given back. False when the fencing token no longer stands. */
+export async function moveAssignment(tx: Tx, held: Held, to: Transition): Promise<boolean> {
+  const rows = await moveStatement(
+    tx,
+    held.id,
+    held.leaseToken,
+    to.status,
+    to.progress,
+    to.postId ?? null,
+    to.url ?? null,
+    JSON.stringify(to.errors ?? []),
+    to.waitingReason ?? null,
+    to.dueInMs ?? null,
+    to.keepIntent ?? false,
+    to.retried ?? false,
+  );
+  return rows.length === 1;
+}
+
+const releaseStatement = named<[string, string, number], { id: string }>(
+  'publish_jobs_release',
+  `update assignments
+   set lease_until = null, lease_token = null, attempts = greatest(attempts - 1, 0), stalls = greatest(stalls - 1, 0),
+       due_at = pharlo_now() + $3 * interval '1 ms'
+   where id = $1 and lease_token = $2
+   returning id`,
+);
+
+/** Gives a claim back untouched, e.g. at shutdown; it counts as no attempt. */
+export async function releaseAssignment(on: Queryable, held: Held, dueInMs = 0): Promise<void> {
+  await releaseStatement(on, held.id, held.leaseToken, dueInMs);
+}
+
+const takeOver = named<[], { id: string }>(
+  'publish_jobs_take_over',
+  `update assignments set lease_until = null, lease_token = null where lease_token is not null returning id`,
+);
+
+/** Ends every claim at once. Only for a process that has proof of being the only worker (the data dir's lock). */
+export async function takeOverLeases(on: Queryable): Promise<number> {
+  return (await takeOver(on)).length;
+}
+
+const nextDue = named<[], { ms: number | null }>(
+  'publish_jobs_next_due',
+  `select ceil(extract(epoch from min(due_at) - pharlo_now()) * 1000)::int as ms
+   from (select due_at from assignments
+         where due_at is not null and (lease_until is null or lease_until <= pharlo_now()) order by due_at limit 1) as first`,
+);
+
+/** Ms until the next unclaimed job is due (0 or less = now), or undefined when none waits. */
+export async function msUntilNextDue(on: Queryable): Promise<number | undefined> {
+  return (await nextDue(on))[0]?.ms ?? undefined;
+}

@@ -1,0 +1,81 @@
+import type { Deps } from './deps.ts';
+import { newId } from './domain/ids.ts';
+import { type Connector, type Network, PlatformFailure, type Tokens } from './platforms/contract.ts';
+import { type ConnectionRow, claimRefresh, markRevoked, postponeRefresh, saveTokens } from './store/connections.ts';
+import type { Queryable } from './store/db.ts';
+
+/** Tokens are renewed this long before they end, so that no step starts with a dying one. */
+const renewBeforeMs = 10 * 60_000;
+const timeoutMs = 20_000;
+
+type Place = { workspaceId: string; id: string };
+
+const context = (place: Place) => `connection:${place.workspaceId}:${place.id}:tokens`;
+
+/** Seals and stores what a platform gave, and plans the next renewal. */
+export async function storeTokens(deps: Deps, on: Queryable, place: Place, tokens: Tokens): Promise<void> {
+  const renewable = tokens.refreshToken !== undefined && tokens.expiresAt !== undefined;
+  await saveTokens(on, place, {
+    sealed: deps.vault.seal(context(place), JSON.stringify(tokens)),
+    expiresAt: tokens.expiresAt === undefined ? null : new Date(tokens.expiresAt),
+    refreshAt: renewable ? new Date(Math.max((tokens.expiresAt ?? 0) - renewBeforeMs, deps.now())) : null,
+  });
+}
+
+/** The stored tokens, or undefined when there are none (or the key that sealed them is gone). */
+export function openTokens(deps: Deps, connection: ConnectionRow): Tokens | undefined {
+  const plain = connection.tokens && deps.vault.open(context(connection), connection.tokens);
+  return plain ? (JSON.parse(plain) as Tokens) : undefined;
+}
+
+/** The connector and the network a connection was made on. Throws `retry` when the operator took the credentials away. */
+export function channelOf(deps: Deps, connection: ConnectionRow): { connector: Connector; network: Network } {
+  const connector = deps.platforms.find(connection.platform);
+  const network = connector && deps.platforms.networkFor(connector, connection);
+  if (!connector || !network) {
+    throw new PlatformFailure('rejected', 'platform_unconfigured', 'This platform is not configured on this server.');
+  }
+  return { connector, network };
+}
+
+/**
+ * Tokens good for a step that starts now; renews them first when they are about to end.
+ * Throws PlatformFailure `reauthorize` when only a person can repair the connection.
+ */
+export async function freshTokens(deps: Deps, connection: ConnectionRow): Promise<Tokens> {
+  const tokens = openTokens(deps, connection);
+  if (!tokens || connection.tokenRevokedAt) throw dead();
+  const ending = tokens.expiresAt !== undefined && tokens.expiresAt - 60_000 < deps.now();
+  return ending && tokens.refreshToken ? renewTokens(deps, connection) : tokens;
+}
+
+/** Renews the tokens now. One refresher per connection: while another one works, throws `retry`. */
+export async function renewTokens(deps: Deps, connection: ConnectionRow): Promise<Tokens> {
+  const lease = newId(deps.now(), deps.random);
+  const claimed = await claimRefresh(deps.db, connection.workspaceId, connection.id, lease);
+  if (!claimed) throw new PlatformFailure('retry', 'refresh_running', 'The channel is just being renewed.', 1000);
+  return renewClaimed(deps, claimed, lease);
+}
+
+/** Renews the tokens of a connection whose refresh claim is held. Gives the claim back in every case. */
+export async function renewClaimed(deps: Deps, claimed: ConnectionRow, lease: string): Promise<Tokens> {
+  const tokens = openTokens(deps, claimed);
+  try {
+    if (!tokens || claimed.tokenRevokedAt) throw dead();
+    const { connector, network } = channelOf(deps, claimed);
+    const fresh = await connector.oauth.refresh(network, tokens, deps.now(), AbortSignal.timeout(timeoutMs));
+    await storeTokens(deps, deps.db, claimed, fresh);
+    return fresh;
+  } catch (error) {
+    if (error instanceof PlatformFailure && error.kind === 'reauthorize') {
+      await markRevoked(deps.db, claimed.workspaceId, claimed.id);
+    } else {
+      await postponeRefresh(deps.db, claimed.id, lease);
+    }
+    throw error;
+  }
+}
+
+function dead(): PlatformFailure {
+  return new PlatformFailure('reauthorize', 'reconnect_required', 'The channel must be connected again.');
+}
