@@ -33,28 +33,24 @@ const verifierContext = (ticketId: string) => `ticket:${ticketId}:verifier`;
 const callbackUrl = (deps: Deps, platform: string) => `${deps.config.publicUrl}/api/v1/oauth/${platform}/callback`;
 
 /**
- * Continue was pressed: answers the platform's consent URL, and the secret that this browser must show at the callback.
- * Undefined when the ticket is over.
+ * Continue was pressed: answers the platform's consent URL. The callback is taken only from the browser that shows the
+ * same secret. Undefined when the ticket is over.
  */
-export async function beginConnect(
-  deps: Deps,
-  ticket: TicketPlace,
-): Promise<{ location: string; browserSecret: string } | undefined> {
+export async function beginConnect(deps: Deps, ticket: TicketPlace, browser: string): Promise<string | undefined> {
   const connector = deps.platforms.find(ticket.platform);
   const network = connector && deps.platforms.networkFor(connector, ticket);
   if (!connector || !network) return undefined;
   const state = newSecret('', deps.random);
-  const browserSecret = newSecret('', deps.random);
   const verifier = newSecret('', deps.random);
   const begun = await beginTicket(deps.db, ticket.id, {
     stateHash: hashSecret(state),
-    browserHash: hashSecret(browserSecret),
+    browserHash: hashSecret(browser),
     codeVerifier: deps.vault.seal(verifierContext(ticket.id), verifier),
   });
   if (!begun) return undefined;
   const codeChallenge = createHash('sha256').update(verifier).digest('base64url');
   const redirectUri = callbackUrl(deps, ticket.platform);
-  return { location: connector.oauth.authorizeUrl(network, { redirectUri, state, codeChallenge }), browserSecret };
+  return connector.oauth.authorizeUrl(network, { redirectUri, state, codeChallenge });
 }
 
 export type CallbackAnswer = { state: string; code?: string; error?: string };
@@ -70,9 +66,9 @@ export async function finishConnect(
   deps: Deps,
   platform: string,
   answer: CallbackAnswer,
-  browserSecret: string,
+  browser: string,
 ): Promise<ConnectResult | undefined> {
-  const ticket = await takeTicket(deps.db, hashSecret(answer.state), hashSecret(browserSecret), platform);
+  const ticket = await takeTicket(deps.db, hashSecret(answer.state), hashSecret(browser), platform);
   if (!ticket) return undefined;
   const redirectUrl = ticket.redirectUrl ?? undefined;
   try {

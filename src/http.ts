@@ -5,3 +5,11 @@ export type HttpEnv = {
     network: string;
   };
 };
+
+/** Whether a form was sent by our own page. Browsers that know Sec-Fetch-Site tell it truly; others send Origin. */
+export function isSameOrigin(headers: Headers, origin: string): boolean {
+  const site = headers.get('sec-fetch-site');
+  if (site !== null) return site === 'same-origin';
+  const sender = headers.get('origin');
+  return sender === null || sender === origin;
+}

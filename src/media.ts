@@ -1,7 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import type { Deps } from './deps.ts';
 import type { ErrorCode } from './domain/errors.ts';
-import { OutgoingError } from './net/outgoing.ts';
+import { checkPublicUrl, OutgoingError } from './net/outgoing.ts';
 import { type MediaRules, type MediaStream, PlatformFailure } from './platforms/contract.ts';
 
 /** Enough for every container format the sniffer knows. */
@@ -10,12 +10,15 @@ const probeTimeoutMs = 15_000;
 
 type Place = { url: string; sandbox: boolean };
 
+function isSample(deps: Deps, place: Place): boolean {
+  const { sandboxUrl } = deps.config;
+  return place.sandbox && sandboxUrl !== undefined && place.url === `${sandboxUrl}/sample.mp4`;
+}
+
 /** A GET of a caller's media. Sandbox channels may always use the sample that ships with the sandbox. */
 function get(deps: Deps, place: Place, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
   const { sandboxUrl } = deps.config;
-  if (place.sandbox && sandboxUrl && place.url === `${sandboxUrl}/sample.mp4`) {
-    return deps.outgoing.sandbox(sandboxUrl)(place.url, { headers, signal });
-  }
+  if (sandboxUrl && isSample(deps, place)) return deps.outgoing.sandbox(sandboxUrl)(place.url, { headers, signal });
   return deps.outgoing.media(place.url, { headers, signal });
 }
 
@@ -27,11 +30,14 @@ export async function probeMedia(
   place: Place,
   rules: MediaRules,
 ): Promise<{ contentType: string; sizeBytes?: number } | MediaProblem> {
+  if (!isSample(deps, place) && checkPublicUrl(place.url, 'media', deps.config.allowedPrivateHosts)) {
+    return { code: 'media_not_allowed', message: 'must be a public http(s) URL without credentials' };
+  }
   let response: Response;
   try {
     response = await get(deps, place, { range: `bytes=0-${sniffBytes - 1}` }, AbortSignal.timeout(probeTimeoutMs));
-  } catch (error) {
-    return outgoingProblem(error);
+  } catch {
+    return unreachable;
   }
   if (response.status !== 200 && response.status !== 206) {
     await response.body?.cancel();
@@ -52,11 +58,10 @@ export async function probeMedia(
   return { contentType, ...(sizeBytes !== undefined && { sizeBytes }) };
 }
 
-function outgoingProblem(error: unknown): MediaProblem {
-  const refused = error instanceof OutgoingError && error.code !== 'unreachable' && error.code !== 'timeout';
-  if (refused) return { code: 'media_not_allowed', message: 'must be a public http(s) URL that can be reached' };
-  return { code: 'media_unreachable', message: 'could not be reached' };
-}
+/** The same words whether a host is blocked or does not answer: nobody maps a private network with them. */
+const unreachable: MediaProblem = { code: 'media_unreachable', message: 'could not be reached' };
+
+const lasting = new Set(['invalid_url', 'blocked_address', 'too_many_redirects', 'redirect_refused']);
 
 /** The file's size as the answer tells it; `offset` is where a 206 was asked to start. */
 function totalOf(response: Response, offset: number): number | undefined {
@@ -97,8 +102,8 @@ export async function openMedia(
     response = await get(deps, place, headers, signal);
   } catch (error) {
     signal.throwIfAborted();
-    const { code, message } = outgoingProblem(error);
-    throw new PlatformFailure(code === 'media_not_allowed' ? 'rejected' : 'retry', code, `The media ${message}.`);
+    const refused = error instanceof OutgoingError && lasting.has(error.code);
+    throw new PlatformFailure(refused ? 'rejected' : 'retry', unreachable.code, `The media ${unreachable.message}.`);
   }
   if (response.status !== 200 && response.status !== 206) {
     await response.body?.cancel();

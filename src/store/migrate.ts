@@ -11,7 +11,11 @@ const folder = join(import.meta.dirname, '../../migrations');
  * `url` is the owner's; `appRole` gets the rights the running program needs: all rows, but audit is insert-only.
  */
 export async function migrate(url: string, options: { appRole?: string } = {}): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url, max: 2, options: '-c lock_timeout=3s -c client_min_messages=warning' });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 2,
+    options: '-c lock_timeout=3s -c client_min_messages=warning',
+  });
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   try {
     const migrator = new Migrator({ db, provider: { getMigrations: readMigrations } });

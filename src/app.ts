@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Hono } from 'hono';
+import type { OpenedStore } from './commands/command.ts';
+import { type Config, ConfigError } from './config.ts';
+import type { Deps, JobKind } from './deps.ts';
+import { DomainError } from './domain/errors.ts';
+import { newId, type Random } from './domain/ids.ts';
+import type { HttpEnv } from './http.ts';
+import { type Engine, startEngine } from './jobs/engine.ts';
+import { jobKinds } from './jobs/index.ts';
+import { createLog } from './log.ts';
+import { createOutgoing, type OutgoingOptions } from './net/outgoing.ts';
+import { oauthRoutes } from './oauth/index.ts';
+import { createPlatforms } from './platforms/index.ts';
+import { createSandbox } from './sandbox/index.ts';
+import { openStore } from './store/open.ts';
+import { takeOverLeases } from './store/publish-jobs.ts';
+import { findWorkspace, insertWorkspace } from './store/workspaces.ts';
+import { connectRoutes } from './surfaces/connect.ts';
+import { errorResponse } from './surfaces/errors.ts';
+import { homeRoutes } from './surfaces/home.ts';
+import { mcpRoutes } from './surfaces/mcp.ts';
+import { isTrustedPeer, networkOf } from './surfaces/network.ts';
+import { openApi } from './surfaces/openapi.ts';
+import { restRoutes } from './surfaces/rest.ts';
+import { createVault } from './vault.ts';
+
+/** What the world is made of; tests replace parts of it. */
+export type World = {
+  now: () => number;
+  random: Random;
+  /** Takes one log line. */
+  write: (line: string) => void;
+  lookup?: OutgoingOptions['lookup'];
+};
+
+export type App = AsyncDisposable & {
+  deps: Deps;
+  /** From now on the server tells that it is not ready, so that no new work is sent to it. */
+  drain(): void;
+  /** Serves one request; `peer` is the address of the other end of the connection. */
+  fetch(request: Request, peer?: string): Promise<Response>;
+  /** Starts the claim loops of the worker role. */
+  work(): Promise<Engine>;
+};
+
+/** Wires everything. The one place where the parts meet. */
+export async function createApp(config: Config, world: Partial<World> = {}): Promise<App> {
+  const { now = Date.now, random = randomBytes, write = () => {} } = world;
+  const log = createLog(write, now);
+  const stack = new AsyncDisposableStack();
+  try {
+    const store = stack.use(
+      await openStore({
+        ...config,
+        plans: plansOf(config),
+        random,
+        onError: (error) => log.error('store_connection', error),
+      }),
+    );
+    const { db } = store;
+    await ensureDefaultWorkspace({ db, now, random }, config.defaultPlan);
+    const vault = createVault(config.secretKeys ?? [await readSecretKey(config.dataDir, random)], random);
+    const outgoing = stack.use(
+      createOutgoing({
+        allowedPrivateHosts: config.allowedPrivateHosts,
+        ...(world.lookup && { lookup: world.lookup }),
+      }),
+    );
+    const platforms = createPlatforms({
+      settings: config.platform,
+      realFetch: (connector, operatorBases) => outgoing.platform({ hosts: connector.hosts, operatorBases }),
+      ...(config.sandboxUrl && { sandboxUrl: config.sandboxUrl, sandboxFetch: outgoing.sandbox(config.sandboxUrl) }),
+    });
+    const wake: { engine?: Engine } = {};
+    const nudge = (kind: JobKind) => wake.engine?.nudge(kind);
+    const deps: Deps = { config, db, now, random, vault, outgoing, platforms, log, nudge };
+    const sandbox = servesSandbox(config) ? stack.use(createSandboxServer(config, { now, random })) : undefined;
+    const routes = allRoutes(deps);
+    const disposables = stack.move();
+    const state = { draining: false };
+    return {
+      deps,
+      drain: () => {
+        state.draining = true;
+      },
+      fetch: (request, peer) => serve({ deps, routes, sandbox, state }, request, peer),
+      async work() {
+        if (store.singleton) await takeOverLeases(db);
+        wake.engine = startEngine(deps, jobKinds(deps));
+        return wake.engine;
+      },
+      [Symbol.asyncDispose]: () => disposables.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+type EdgeEnv = HttpEnv & { Bindings: HttpEnv['Variables'] };
+
+function allRoutes(deps: Deps): Hono<EdgeEnv> {
+  const app = new Hono<EdgeEnv>();
+  app.use(async (c, next) => {
+    c.set('network', c.env.network);
+    await next();
+  });
+  app.onError((error) => errorResponse(deps, error));
+  app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));
+  const document = openApi(deps.config);
+  app.get('/api/doc.json', (c) => c.json(document));
+  app.route('/', homeRoutes(deps));
+  app.route('/', oauthRoutes(deps));
+  app.route('/_mcp', mcpRoutes(deps));
+  app.route('/api/v1/oauth', connectRoutes(deps));
+  app.route('/api/v1', restRoutes(deps));
+  return app;
+}
+
+const healthPaths = new Set(['/api/v1/health', '/api/v1/ready']);
+
+type Served = {
+  deps: Deps;
+  routes: Hono<EdgeEnv>;
+  sandbox: SandboxServer | undefined;
+  state: { draining: boolean };
+};
+
+/** Product and sandbox share the port and are told apart by Host; any other Host is answered 421. */
+async function serve(served: Served, request: Request, peer: string | undefined): Promise<Response> {
+  const { deps, routes, sandbox, state } = served;
+  const { config } = deps;
+  const url = new URL(request.url);
+  const trusted = isTrustedPeer(peer, config.trustedProxies);
+  const host = (trusted && request.headers.get('x-forwarded-host')) || request.headers.get('host') || url.host;
+  if (sandbox && host === new URL(sandbox.origin).host) return sandbox.fetch(request);
+  if (host !== new URL(config.publicUrl).host && !healthPaths.has(url.pathname)) {
+    return errorResponse(deps, new DomainError('foreign_host', 'This server does not answer for that host.'));
+  }
+  if (state.draining && url.pathname === '/api/v1/ready') return Response.json({ status: 'draining' }, { status: 503 });
+  const forwarded = request.headers.get('x-forwarded-for') ?? undefined;
+  const network = networkOf(peer, forwarded, config.trustedProxies);
+  return secured(config, await routes.fetch(request, { network }));
+}
+
+function secured(config: Config, response: Response): Response {
+  response.headers.set('x-content-type-options', 'nosniff');
+  if (config.publicUrl.startsWith('https:')) response.headers.set('strict-transport-security', 'max-age=31536000');
+  return response;
+}
+
+function plansOf(config: Config) {
+  return config.plans.map(({ slug, name, monthlyCredits }) => ({
+    slug,
+    name,
+    monthly: monthlyCredits === undefined ? null : Math.round(monthlyCredits * 100),
+  }));
+}
+
+/** The store alone, for commands; joins the embedded server of a running Pharlo. */
+export async function openWorldStore(config: Config): Promise<OpenedStore> {
+  const random = randomBytes;
+  const store = await openStore({ ...config, plans: plansOf(config), random, onError: () => {} });
+  await ensureDefaultWorkspace({ db: store.db, now: Date.now, random }, config.defaultPlan);
+  return { store, now: Date.now, random, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+}
+
+const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** A loopback sandbox on another port than ours is a process of its own. */
+function servesSandbox(config: Config): boolean {
+  if (!config.sandboxUrl || config.role === 'worker') return false;
+  const { hostname, port } = new URL(config.sandboxUrl);
+  return !loopback.has(hostname) || Number(port || 80) === config.port;
+}
+
+type Sandbox = ReturnType<typeof createSandbox>;
+
+export type SandboxServer = Disposable & { origin: string; hosts: string[]; port: number; fetch: Sandbox['fetch'] };
+
+/** The sandbox networks, inside the product's process or alone. Throws ConfigError when they are switched off. */
+export function createSandboxServer(
+  config: Config,
+  { now, random }: Pick<World, 'now' | 'random'> = { now: Date.now, random: randomBytes },
+): SandboxServer {
+  const origin = config.sandboxUrl;
+  if (!origin) throw new ConfigError('PHARLO_SANDBOX=off: there is no sandbox network to run.');
+  const sandbox = createSandbox({ origin, dataDir: join(resolve(config.dataDir), 'sandbox'), now, random });
+  const { hostname, port } = new URL(origin);
+  const local = loopback.has(hostname);
+  return {
+    origin,
+    hosts: [local ? hostname.replace(/[[\]]/g, '') : '0.0.0.0'],
+    port: local ? Number(port || 80) : config.port,
+    fetch: sandbox.fetch,
+    [Symbol.dispose]: () => sandbox.dispose(),
+  };
+}
+
+async function ensureDefaultWorkspace(deps: Pick<Deps, 'db' | 'now' | 'random'>, plan: string): Promise<void> {
+  const { db, now, random } = deps;
+  if (await findWorkspace(db, 'default')) return;
+  const ids = { id: newId(now(), random), organizationId: newId(now(), random) };
+  await db.transaction((tx) => insertWorkspace(tx, { ...ids, slug: 'default', name: 'Default', plan }));
+}
+
+/** The sealing key of an embedded store: made once, kept beside it, readable by its owner only. */
+async function readSecretKey(dataDir: string, random: Random): Promise<Uint8Array> {
+  const file = join(resolve(dataDir), 'secret.key');
+  await mkdir(resolve(dataDir), { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(file, Buffer.from(random(32)).toString('base64'), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  await chmod(file, 0o600);
+  const key = Buffer.from(await readFile(file, 'utf8'), 'base64');
+  if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in base64.`);
+  return key;
+}

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { type App, createApp, createSandboxServer, openWorldStore } from './app.ts';
+import { type Command, type Io, UsageError } from './commands/command.ts';
+import { keysCommand, makeKey } from './commands/keys.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { checkRuntime } from './runtime.ts';
+import { listen } from './serve.ts';
+import { listKeys } from './store/api-keys.ts';
+import { findWorkspace } from './store/workspaces.ts';
+
+const commands: readonly Command[] = [keysCommand];
+
+const out = (line: string) => process.stdout.write(`${line}\n`);
+const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+const usage = ['start', 'sandbox', ...commands.flatMap((command) => command.usage)].map((line) => `  pharlo ${line}`);
+
+async function main(args: string[]): Promise<void> {
+  const tooOld = checkRuntime(process.versions.node);
+  if (tooOld) throw new UsageError(tooOld);
+  const [name = 'start', ...rest] = args;
+  if (name === 'help' || name === '--help') return void out(['Usage:', ...usage].join('\n'));
+  const command = commands.find((candidate) => candidate.name === name);
+  if (name !== 'start' && name !== 'sandbox' && !command) throw new UsageError();
+  const config = readConfig(process.env);
+  if (name === 'sandbox') return serveSandbox(config);
+  if (!command) return serveProduct(config);
+  const io: Io = { out, openStore: openWorldStore };
+  return command.run(rest, io, config);
+}
+
+/** Resolves at the first SIGTERM or SIGINT. */
+function stopAsked(): Promise<unknown> {
+  return Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+}
+
+async function serveProduct(config: Config): Promise<void> {
+  const stop = stopAsked();
+  await using app = await createApp(config, { write: complain });
+  const engine = config.role === 'web' ? undefined : await app.work();
+  const listening = config.role === 'worker' ? undefined : await listen(app.fetch, config.hosts, config.port);
+  await greet(app, config);
+  await stop;
+  app.drain();
+  await Promise.all([engine?.stop(), listening?.close(10_000)]);
+}
+
+async function greet(app: App, config: Config): Promise<void> {
+  out(`Pharlo is running.\n  Open      ${config.publicUrl}\n  MCP URL   ${config.publicUrl}/_mcp`);
+  if (config.sandboxUrl) out(`  Sandbox   ${config.sandboxUrl}`);
+  const { db } = app.deps;
+  const workspace = await findWorkspace(db, 'default');
+  if (!workspace || (await listKeys(db, workspace.id)).length > 0) return;
+  if (process.stdout.isTTY && config.isLocal) {
+    const { key } = await makeKey(app.deps, { workspaceId: workspace.id, name: 'First start' });
+    out(`  API key   ${key}\n            (shown once; keep it)`);
+  } else {
+    out('  API key   npm run --silent pharlo -- keys create --workspace default --json');
+  }
+}
+
+/** The sandbox networks alone, on their own origin. */
+async function serveSandbox(config: Config): Promise<void> {
+  const stop = stopAsked();
+  using sandbox = createSandboxServer(config);
+  await using listening = await listen((request) => sandbox.fetch(request), sandbox.hosts, sandbox.port);
+  out(`The sandbox networks are running at ${sandbox.origin}`);
+  await stop;
+  await listening.close(5000);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = 1;
+  if (error instanceof UsageError) complain(error.message || ['Usage:', ...usage].join('\n'));
+  else if (error instanceof ConfigError) complain(error.message);
+  else complain(startFailure(error));
+}
+
+/** One line; the message of a failure at start is ours or the system's and holds no secret of a user. */
+function startFailure(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'The port is in use: stop the other program or set PORT.';
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return ['Unknown option.', 'Usage:', ...usage].join('\n');
+  return `Pharlo could not start: ${error instanceof Error ? error.message : 'unknown reason'}`;
+}

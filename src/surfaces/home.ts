@@ -1,0 +1,23 @@
+import { Hono } from 'hono';
+import { html } from 'hono/html';
+import type { Deps } from '../deps.ts';
+import type { HttpEnv } from '../http.ts';
+import { page } from '../oauth/pages.ts';
+
+/** What somebody sees who opens the server's address. */
+export function homeRoutes(deps: Deps): Hono<HttpEnv> {
+  const { publicUrl, sandboxUrl } = deps.config;
+  const app = new Hono<HttpEnv>();
+  app.get('/', (c) => {
+    const body = html`<h1>Pharlo is running</h1>
+<p>Give your agent this address; it will ask you for a key.</p>
+<dl>
+<div><dt>MCP server</dt><dd>${publicUrl}/_mcp</dd></div>
+<div><dt>REST API</dt><dd>${publicUrl}/api/v1</dd></div>
+<div><dt>OpenAPI</dt><dd><a href="/api/doc.json">/api/doc.json</a></dd></div>
+${sandboxUrl ? html`<div><dt>Sandbox networks</dt><dd><a href="${sandboxUrl}">${sandboxUrl}</a></dd></div>` : ''}
+</dl>`;
+    return page(c, { status: 200, title: 'Welcome', body });
+  });
+  return app;
+}

@@ -1,0 +1,125 @@
+import { ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import type { Deps } from '../deps.ts';
+import type { Caller } from '../domain/caller.ts';
+import { toCredits } from '../domain/credits.ts';
+import type { DomainError, ErrorKind } from '../domain/errors.ts';
+import { execute, type McpFace, type Operation } from '../operation.ts';
+import { operations } from '../operations/index.ts';
+import { errorBody, publicError } from './errors.ts';
+import { type JsonSchema, schemasOf } from './schemas.ts';
+
+type Tool = { op: Operation; face: McpFace<unknown>; listed: object };
+
+/** Every tool with its list entry, built once. */
+const tools: readonly Tool[] = operations.flatMap((op) =>
+  op.mcp ? [{ op, face: op.mcp, listed: listEntry(op) }] : [],
+);
+const byName = new Map(tools.map((tool) => [tool.op.name, tool]));
+
+/** The operation behind a tool name. */
+export function toolOperation(name: unknown): Operation | undefined {
+  return typeof name === 'string' ? byName.get(name)?.op : undefined;
+}
+
+const info = { name: 'pharlo', title: 'Pharlo', version: '0.1.0' };
+
+const instructions = [
+  'Pharlo publishes to social-media channels that the user has connected.',
+  'Before publishing: list_connections (none? get_oauth_connect_url, give the link to the user, then check_oauth_status),',
+  'get_platform_capabilities for the payload, and confirm channel, content and time with the user.',
+  'create_assignment answers at once; follow it with get_assignment until published or failed.',
+  'Times need an explicit UTC offset. Pass an idempotencyKey so that a repeated call cannot post twice.',
+  'Never invent media or metadata, and read the reason of a failure before trying again.',
+].join(' ');
+
+const listTtlMs = 300_000;
+
+/** A fresh protocol server for one request of one caller. */
+export function createServer(deps: Deps, caller: Caller): Server {
+  const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
+  const server = new Server(info, {
+    capabilities: { tools: {} },
+    instructions,
+    cacheHints: { 'tools/list': hint, 'server/discover': hint },
+  });
+  server.setRequestHandler('tools/list', () => ({
+    tools: tools.filter(({ op }) => caller.scopes.has(op.access)).map(({ listed }) => listed) as never,
+  }));
+  server.setRequestHandler('tools/call', async ({ params }) => {
+    const tool = byName.get(params.name);
+    if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.');
+    return callTool(deps, tool, params.arguments ?? {}, caller);
+  });
+  return server;
+}
+
+async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, caller: Caller) {
+  try {
+    const outcome = await execute(deps, tool.op, objectsFromText(tool.op, given), caller);
+    const credits = {
+      used: toCredits(outcome.used),
+      ...(outcome.balance !== undefined && { balance: toCredits(outcome.balance) }),
+    };
+    return {
+      content: [{ type: 'text' as const, text: tool.face.text(outcome.output) }],
+      structuredContent: outcome.output as Record<string, unknown>,
+      _meta: { 'pharlo.io/credits': credits, ...(outcome.replayed && { 'pharlo.io/replayed': true }) },
+    };
+  } catch (failure) {
+    const { error, incident } = publicError(deps, failure);
+    return {
+      isError: true,
+      content: [{ type: 'text' as const, text: errorText(error) }],
+      _meta: { 'pharlo.io/error': errorBody(error, incident), 'pharlo.io/credits': { used: 0 } },
+    };
+  }
+}
+
+const nextSteps: Partial<Record<ErrorKind, string>> = {
+  invalid: 'Correct the named fields and call again.',
+  payment: 'Do not repeat the call; ask the user to add credits.',
+  not_found: 'Check the id with the matching list tool.',
+  throttled: 'Wait, then call again.',
+  unavailable: 'Wait a little, then call again.',
+  internal: 'Call again once; if it fails again, tell the user the incident id.',
+};
+
+function errorText(error: DomainError): string {
+  const fields = Object.entries(error.extras.details ?? {}).map(([field, texts]) => `${field} ${texts.join(', ')}`);
+  const details = fields.length > 0 ? ` (${fields.join('; ')})` : '';
+  const next = nextSteps[error.kind];
+  return `${error.code}: ${error.message}${details}${next ? ` ${next}` : ''}`;
+}
+
+/** Some clients send objects as JSON text; both are accepted where the schema names an object. */
+function objectsFromText(op: Operation, given: Record<string, unknown>): Record<string, unknown> {
+  const { properties = {} } = schemasOf(op).input;
+  const entries = Object.entries(given).map(([name, value]) => {
+    if (typeof value !== 'string' || properties[name]?.type !== 'object') return [name, value];
+    try {
+      return [name, JSON.parse(value)];
+    } catch {
+      return [name, value];
+    }
+  });
+  return Object.fromEntries(entries);
+}
+
+function listEntry(op: Operation): object {
+  const { readOnly, destructive, idempotent, openWorld } = op.hints;
+  const { input, output } = schemasOf(op);
+  return {
+    name: op.name,
+    title: op.title,
+    description: op.description,
+    inputSchema: input,
+    outputSchema: output satisfies JsonSchema,
+    annotations: {
+      title: op.title,
+      readOnlyHint: readOnly,
+      destructiveHint: destructive,
+      idempotentHint: idempotent,
+      openWorldHint: openWorld,
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  type McpHttpHandler,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import type { Deps } from '../deps.ts';
+import type { Scope } from '../domain/access.ts';
+import type { Caller } from '../domain/caller.ts';
+import { DomainError } from '../domain/errors.ts';
+import type { HttpEnv } from '../http.ts';
+import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
+import { isJson, parseJson, readText } from './body.ts';
+import { createServer, toolOperation } from './mcp-server.ts';
+
+const knownOrigins = ['https://claude.ai', 'https://claude.com'];
+/** Only revision 2025-03-26 knows arrays; it is also what a missing version header means. */
+const arrayRevision = '2025-03-26';
+const maxArray = 20;
+
+/** The MCP endpoint: stateless, both protocol eras on one URL. Mounted at `/_mcp`. */
+export function mcpRoutes(deps: Deps): Hono<HttpEnv> {
+  const origins = [...knownOrigins, ...deps.config.allowedOrigins];
+  const app = new Hono<HttpEnv>();
+  app.use(async (c, next) => {
+    const origin = c.req.header('origin');
+    const foreign = origin !== undefined && origin !== deps.config.publicUrl && !origins.includes(origin);
+    return foreign ? rpcError(403, -32600, 'This origin is not allowed.') : next();
+  });
+  app.use(
+    cors({
+      origin: origins,
+      allowMethods: ['POST'],
+      allowHeaders: [
+        'authorization',
+        'content-type',
+        'accept',
+        'mcp-protocol-version',
+        'mcp-method',
+        'mcp-name',
+        'mcp-session-id',
+        'last-event-id',
+      ],
+      exposeHeaders: ['www-authenticate'],
+      maxAge: 600,
+    }),
+  );
+  const modern = createMcpHandler(({ authInfo }) => createServer(deps, authInfo?.extra?.caller as Caller), {
+    legacy: 'reject',
+    onerror: () => deps.log.info('mcp_request_refused'),
+  });
+  app.all('/', (c) => serve(deps, modern, c.req.raw));
+  return app;
+}
+
+async function serve(deps: Deps, modern: McpHttpHandler, request: Request): Promise<Response> {
+  const found = await authenticate(deps, request.headers.get('authorization'), 'mcp');
+  if (!found.ok) {
+    const headers = { 'www-authenticate': challenge(deps, found.presented) };
+    return rpcError(401, -32600, 'Authorization is required.', headers);
+  }
+  if (request.method !== 'POST') return rpcError(405, -32600, 'This endpoint takes POST.', { allow: 'POST' });
+  if (!isJson(request)) return rpcError(415, -32600, 'Send the body as application/json.');
+  let body: unknown;
+  try {
+    body = parseJson(await readText(request));
+  } catch (error) {
+    const tooLarge = error instanceof DomainError && error.code === 'body_too_large';
+    return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
+  }
+  return (
+    arrayProblem(request, body) ??
+    missingScope(deps, body, found.caller) ??
+    dispatch(deps, modern, request, body, found.caller)
+  );
+}
+
+function arrayProblem(request: Request, body: unknown): Response | undefined {
+  if (!Array.isArray(body)) return undefined;
+  const version = request.headers.get('mcp-protocol-version') ?? arrayRevision;
+  if (version !== arrayRevision) return rpcError(400, -32600, `Arrays exist in revision ${arrayRevision} only.`);
+  if (body.length === 0 || body.length > maxArray) {
+    return rpcError(400, -32600, `An array may hold 1 to ${maxArray} messages.`);
+  }
+  return undefined;
+}
+
+/** Every element is checked before anything runs; one missing scope refuses all, and the challenge names the full set. */
+function missingScope(deps: Deps, body: unknown, caller: Caller): Response | undefined {
+  const missing = new Set<Scope>();
+  for (const message of Array.isArray(body) ? body : [body]) {
+    if (message?.method !== 'tools/call') continue;
+    const op = toolOperation(message.params?.name);
+    if (op && !caller.scopes.has(op.access)) missing.add(op.access);
+  }
+  if (missing.size === 0) return undefined;
+  const headers = { 'www-authenticate': scopeChallenge(deps, caller.scopes, missing) };
+  return rpcError(403, -32600, `The token does not cover: ${[...missing].join(', ')}.`, headers);
+}
+
+async function dispatch(
+  deps: Deps,
+  modern: McpHttpHandler,
+  request: Request,
+  body: unknown,
+  caller: Caller,
+): Promise<Response> {
+  if (await isLegacyRequest(request, body)) {
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
+    const server = createServer(deps, caller);
+    await server.connect(transport as never);
+    return transport.handleRequest(request, { parsedBody: body });
+  }
+  // The caller travels to the server factory as verified authentication information.
+  const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
+  return modern.fetch(request, { parsedBody: body, authInfo });
+}
+
+function rpcError(status: number, code: number, message: string, headers: Record<string, string> = {}): Response {
+  return Response.json(
+    { jsonrpc: '2.0', error: { code, message }, id: null },
+    { status, headers: { ...headers, 'cache-control': 'no-store' } },
+  );
+}
