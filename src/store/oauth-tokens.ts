@@ -1,0 +1,92 @@
+import type { Scope } from '../domain/access.ts';
+import { named, type Queryable, type Tx } from './db.ts';
+import { type GrantRow, grantColumns, liveGrant } from './oauth-grants.ts';
+
+export type NewToken = {
+  hash: Buffer;
+  scopes: readonly Scope[];
+  resource: string | null;
+  lifetimeSeconds: number;
+};
+
+type Insert = [Buffer, string, 'access' | 'refresh', readonly Scope[], string | null, number];
+
+const insert = named<Insert, never>(
+  'oauth_tokens_insert',
+  `insert into oauth_tokens (token_hash, grant_id, kind, scopes, resource, expires_at)
+   values ($1, $2, $3, $4, $5, pharlo_now() + make_interval(secs => $6))`,
+);
+
+export async function insertToken(tx: Tx, grantId: string, kind: 'access' | 'refresh', token: NewToken): Promise<void> {
+  await insert(tx, token.hash, grantId, kind, token.scopes, token.resource, token.lifetimeSeconds);
+}
+
+const rotate = named<[Buffer, string], GrantRow>(
+  'oauth_tokens_rotate',
+  `update oauth_tokens t set rotated_at = pharlo_now()
+   from ${liveGrant.tables}
+   where t.token_hash = $1 and t.kind = 'refresh' and t.rotated_at is null and t.expires_at > pharlo_now()
+     and g.id = t.grant_id and g.client_id = $2 and ${liveGrant.condition}
+   returning ${grantColumns}`,
+);
+
+/** Uses a refresh token up. Exactly one of any number of parallel callers gets the grant. */
+export async function rotateRefreshToken(tx: Tx, hash: Buffer, clientId: string): Promise<GrantRow | undefined> {
+  return (await rotate(tx, hash, clientId))[0];
+}
+
+export type SpentToken = {
+  grantId: string;
+  clientId: string;
+  rotated: boolean;
+  /** Rotated within the given time, and its successor was not rotated since. */
+  fresh: boolean;
+};
+
+const findSpent = named<[Buffer, number], SpentToken>(
+  'oauth_tokens_find_refresh',
+  `select t.grant_id as "grantId", g.client_id as "clientId", t.rotated_at is not null as rotated,
+          coalesce(t.rotated_at > pharlo_now() - make_interval(secs => $2), false)
+            and not exists (select from oauth_tokens s where s.grant_id = t.grant_id and s.rotated_at > t.rotated_at)
+            as fresh
+   from oauth_tokens t join oauth_grants g on g.id = t.grant_id
+   where t.token_hash = $1 and t.kind = 'refresh'`,
+);
+
+/** What is known of a refresh token that could not be rotated. Undefined = never seen. */
+export async function findRefreshToken(
+  on: Queryable,
+  hash: Buffer,
+  freshSeconds: number,
+): Promise<SpentToken | undefined> {
+  return (await findSpent(on, hash, freshSeconds))[0];
+}
+
+export type AccessRow = {
+  grantId: string;
+  workspaceId: string;
+  keyId: string;
+  organizationId: string | null;
+  scopes: Scope[];
+  keyScopes: Scope[];
+  resource: string | null;
+  expiresAt: Date;
+  /** The grant's last use was noted more than a minute ago. */
+  stale: boolean;
+};
+
+const findAccess = named<[Buffer], AccessRow>(
+  'oauth_tokens_find_access',
+  `select g.id as "grantId", g.workspace_id as "workspaceId", k.id as "keyId", k.organization_id as "organizationId",
+          t.scopes, k.scopes as "keyScopes", t.resource,
+          t.expires_at as "expiresAt",
+          coalesce(g.last_used_at < pharlo_now() - interval '1 minute', true) as stale
+   from oauth_tokens t, ${liveGrant.tables}
+   where t.token_hash = $1 and t.kind = 'access' and t.expires_at > pharlo_now() and g.id = t.grant_id
+     and ${liveGrant.condition}`,
+);
+
+/** All there is to know about an access token that is valid now: token, grant, key and workspace in one statement. */
+export async function findAccessToken(on: Queryable, hash: Buffer): Promise<AccessRow | undefined> {
+  return (await findAccess(on, hash))[0];
+}

@@ -1,0 +1,51 @@
+import { named, type Queryable } from './db.ts';
+
+/** `burst` at once, then one more every `everySeconds`. */
+export type RateLimit = { everySeconds: number; burst: number };
+
+/**
+ * GCRA in one statement: a row says when its subject's bucket is empty again, so there is nothing to refill or reset.
+ * A refused attempt changes nothing.
+ */
+const takeStatement = named<[string, number, number], { wait: number }>(
+  'rate_limits_take',
+  `with taken as (
+     insert into rate_limits as l (subject, empty_at) values ($1, pharlo_now() + make_interval(secs => $2))
+     on conflict (subject) do update
+       set empty_at = greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2)
+       where greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2) <= pharlo_now() + make_interval(secs => $3)
+     returning 1
+   )
+   select case when exists (select from taken) then 0
+               else greatest(1, ceil(extract(epoch from l.empty_at - pharlo_now()) + $2 - $3)) end::float8 as wait
+   from (values ($1)) as asked (subject) left join rate_limits l on l.subject = asked.subject`,
+);
+
+/** Counts one use. Answers 0, or the whole seconds until the next one is allowed. */
+export async function takeFromLimit(on: Queryable, subject: string, limit: RateLimit): Promise<number> {
+  const [row] = await takeStatement(on, subject, limit.everySeconds, limit.everySeconds * limit.burst);
+  return row?.wait ?? 1;
+}
+
+const waitStatement = named<[string, number, number], { wait: number }>(
+  'rate_limits_wait',
+  `select greatest(1, ceil(extract(epoch from empty_at - pharlo_now()) + $2 - $3))::float8 as wait
+   from rate_limits
+   where subject = $1 and empty_at + make_interval(secs => $2) > pharlo_now() + make_interval(secs => $3)`,
+);
+
+/** Looks without counting: 0, or the whole seconds until the next use is allowed. */
+export async function readLimit(on: Queryable, subject: string, limit: RateLimit): Promise<number> {
+  const [row] = await waitStatement(on, subject, limit.everySeconds, limit.everySeconds * limit.burst);
+  return row?.wait ?? 0;
+}
+
+const returnStatement = named<[string, number], never>(
+  'rate_limits_return',
+  `update rate_limits set empty_at = empty_at - make_interval(secs => $2) where subject = $1`,
+);
+
+/** Gives back what takeFromLimit counted, when it turned out not to count. */
+export async function returnToLimit(on: Queryable, subject: string, limit: RateLimit): Promise<void> {
+  await returnStatement(on, subject, limit.everySeconds);
+}
