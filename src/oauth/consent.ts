@@ -1,0 +1,184 @@
+import { isScope, type Scope } from '../domain/access.ts';
+import { hashSecret, newId, newSecret } from '../domain/ids.ts';
+import { findKeyByHash, type LiveKey } from '../store/api-keys.ts';
+import { insertAudit } from '../store/audit.ts';
+import { type ClientRow, noteCodeGiven } from '../store/oauth-clients.ts';
+import { insertCode } from '../store/oauth-codes.ts';
+import { insertGrant, type NewGrant } from '../store/oauth-grants.ts';
+import { returnToLimit, takeFromLimit } from '../store/rate-limits.ts';
+import { lookUpClient } from './clients.ts';
+import { type ConsentProblem, consentPage } from './consent-page.ts';
+import { type ConsentRequest, openRequest } from './consent-request.ts';
+import { lifetimes, type OAuthContext, type OAuthDeps } from './context.ts';
+import { auditRefusal, limits } from './limits.ts';
+import { messagePage, redirect } from './pages.ts';
+import { type Selection, scopeText, selectScopes } from './policy.ts';
+import { redirectHost, withParameters } from './redirect-uris.ts';
+import { type Fields, readForm } from './request.ts';
+
+/** A consent page being shown or answered. */
+type Consent = { request: ConsentRequest; client: ClientRow; selection: Selection };
+
+/** GET /oauth/mcp/consent/{id} */
+export async function showConsent(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+  const consent = await openConsent(c, deps);
+  return consent instanceof Response ? consent : show(c, deps, consent);
+}
+
+/** POST /oauth/mcp/consent/{id}: the decision. */
+export async function decideConsent(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+  if (!isSameOrigin(c.req.raw.headers, deps.config.publicUrl)) {
+    return messagePage(c, 403, 'This form was sent from elsewhere', 'Start again from your app.');
+  }
+  const consent = await openConsent(c, deps);
+  if (consent instanceof Response) return consent;
+  const form = await readForm(c.req.raw);
+  const decision = form.get('decision');
+  if (form.repeated.has('key') || form.repeated.has('decision') || !(decision === 'authorize' || decision === 'deny')) {
+    return messagePage(c, 400, 'This form is not complete', 'Go back and choose Authorize or Deny.');
+  }
+  return decision === 'deny' ? deny(c, deps, consent) : authorizeWithKey(c, deps, consent, form);
+}
+
+async function openConsent(c: OAuthContext, deps: OAuthDeps): Promise<Consent | Response> {
+  const opened = openRequest(c, deps, c.req.param('id') ?? '');
+  if (!opened.ok) {
+    const foreign = opened.reason === 'foreign';
+    const title = {
+      tampered: 'This link is not complete',
+      expired: 'This page has expired',
+      foreign: 'Another browser',
+    };
+    const text = foreign
+      ? 'This page belongs to another browser, or cookies are blocked. Start again from your app.'
+      : 'Start again from your app.';
+    return messagePage(c, foreign ? 403 : 400, title[opened.reason], text);
+  }
+  const { request } = opened;
+  const client = await lookUpClient(deps, request.clientId);
+  const selection = selectScopes(request.scope, null);
+  if (!client || !selection) return messagePage(c, 400, 'The app is no longer known', 'Start again from your app.');
+  return { request, client, selection };
+}
+
+function show(
+  c: OAuthContext,
+  deps: OAuthDeps,
+  { request, client, selection }: Consent,
+  failed?: { problem: ConsentProblem; ticked: readonly Scope[]; retryAfterSeconds?: number },
+): Response | Promise<Response> {
+  return consentPage(c, {
+    issuer: deps.config.publicUrl,
+    client: client.name,
+    redirectUri: request.redirectUri,
+    scopes: selection.scopes,
+    ticked: failed?.ticked ?? selection.scopes,
+    ...(failed && { problem: failed.problem }),
+    ...(failed?.retryAfterSeconds && { retryAfterSeconds: failed.retryAfterSeconds }),
+  });
+}
+
+/** Browsers that know Sec-Fetch-Site tell it truly; others send Origin with every form. */
+function isSameOrigin(headers: Headers, issuer: string): boolean {
+  const site = headers.get('sec-fetch-site');
+  if (site !== null) return site === 'same-origin';
+  const origin = headers.get('origin');
+  return origin === null || origin === issuer;
+}
+
+async function deny(c: OAuthContext, deps: OAuthDeps, { request, client }: Consent): Promise<Response> {
+  const { network } = c.var;
+  await auditRefusal(deps, { action: 'oauth.deny', outcome: 'access_denied', clientId: client.id, network });
+  const parameters = {
+    error: 'access_denied',
+    error_description: 'The user denied access.',
+    state: request.state,
+    iss: deps.config.publicUrl,
+  };
+  return redirect(c, withParameters(request.redirectUri, parameters));
+}
+
+async function authorizeWithKey(c: OAuthContext, deps: OAuthDeps, consent: Consent, form: Fields): Promise<Response> {
+  const { client, request, selection } = consent;
+  const chosen = new Set(form.all('scope').filter(isScope));
+  const ticked = selection.scopes.filter((scope) => chosen.has(scope));
+  if (ticked.length === 0) return show(c, deps, consent, { problem: 'nothing_chosen', ticked });
+  const checked = await checkKey(c, deps, request.id, form.get('key') ?? '');
+  if (typeof checked === 'number') {
+    return show(c, deps, consent, { problem: 'too_many', ticked, retryAfterSeconds: checked });
+  }
+  if (!checked) {
+    const { network } = c.var;
+    await auditRefusal(deps, { action: 'oauth.key_refused', outcome: 'access_denied', clientId: client.id, network });
+    return show(c, deps, consent, { problem: 'wrong_key', ticked });
+  }
+  const scopes = ticked.filter((scope) => checked.scopes.includes(scope));
+  if (scopes.length === 0) return show(c, deps, consent, { problem: 'key_too_narrow', ticked });
+  const code = await grant(c, deps, consent, checked, scopes);
+  const parameters = { code, state: request.state, iss: deps.config.publicUrl };
+  return redirect(c, withParameters(request.redirectUri, parameters));
+}
+
+/**
+ * The live key of that text, undefined when there is none, or the seconds to wait. A try is counted before the look-up,
+ * so that parallel tries cannot slip through, and a right key is given back to its network.
+ */
+async function checkKey(
+  c: OAuthContext,
+  deps: OAuthDeps,
+  requestId: string,
+  text: string,
+): Promise<LiveKey | number | undefined> {
+  const network = `consent:${c.var.network}`;
+  const wait =
+    (await takeFromLimit(deps.db, `consent-request:${requestId}`, limits.keysPerRequest)) ||
+    (await takeFromLimit(deps.db, network, limits.wrongKeys));
+  if (wait > 0) return wait;
+  const key = await findKeyByHash(deps.db, hashSecret(text.trim()));
+  if (key) await returnToLimit(deps.db, network, limits.wrongKeys);
+  return key;
+}
+
+/** Writes grant, code and audit together and answers the code. */
+async function grant(
+  c: OAuthContext,
+  deps: OAuthDeps,
+  { client, request, selection }: Consent,
+  key: LiveKey,
+  scopes: Scope[],
+): Promise<string> {
+  const code = newSecret('mcp_ac_', deps.random);
+  const given: NewGrant = {
+    id: newId(deps.now(), deps.random),
+    workspaceId: key.workspaceId,
+    keyId: key.id,
+    clientId: client.id,
+    clientName: client.name,
+    redirectHost: redirectHost(request.redirectUri),
+    scopes,
+    scopeText: scopeText(selection, scopes),
+    resource: request.resource ?? null,
+  };
+  await deps.db.transaction(async (tx) => {
+    await insertGrant(tx, given);
+    await insertCode(tx, {
+      codeHash: hashSecret(code),
+      grantId: given.id,
+      clientId: client.id,
+      redirectUri: request.redirectUri,
+      codeChallenge: request.codeChallenge,
+      lifetimeSeconds: lifetimes.code,
+    });
+    await noteCodeGiven(tx, client.id, request.resource !== undefined);
+    await insertAudit(tx, {
+      workspaceId: given.workspaceId,
+      keyId: given.keyId,
+      grantId: given.id,
+      clientId: client.id,
+      action: 'oauth.grant',
+      outcome: 'ok',
+      network: c.var.network,
+    });
+  });
+  return code;
+}

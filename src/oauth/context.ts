@@ -1,0 +1,27 @@
+import type { Context } from 'hono';
+import type { Deps } from '../deps.ts';
+import type { HttpEnv } from '../http.ts';
+
+/** What the authorization server needs of the dependencies. */
+export type OAuthDeps = Pick<Deps, 'config' | 'db' | 'now' | 'random' | 'vault' | 'log'>;
+
+export type OAuthContext = Context<HttpEnv>;
+
+export const paths = {
+  serverMetadata: '/.well-known/oauth-authorization-server',
+  resourceMetadata: '/.well-known/oauth-protected-resource',
+  register: '/oauth/mcp/register',
+  authorize: '/oauth/mcp/authorize',
+  consent: '/oauth/mcp/consent',
+  token: '/oauth/mcp/token',
+  /** The protected resource itself; its metadata stand below both well-known paths under this suffix. */
+  resource: '/_mcp',
+} as const;
+
+/** Seconds. Codes, tokens and their rows live by the database's clock; the consent request by ours. */
+export const lifetimes = {
+  consentRequest: 600,
+  code: 180,
+  accessToken: 3600,
+  refreshToken: 30 * 24 * 3600,
+} as const;

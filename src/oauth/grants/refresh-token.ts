@@ -1,0 +1,46 @@
+import { hashSecret } from '../../domain/ids.ts';
+import { findRefreshToken, rotateRefreshToken } from '../../store/oauth-tokens.ts';
+import { takeFromLimit } from '../../store/rate-limits.ts';
+import { OAuthError, tooMany } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { narrowScopes } from '../policy.ts';
+import { type Exchange, type Issued, issueTokens, revokeForReuse } from './issue.ts';
+
+/** A rotated token that comes again this soon is taken for a client racing itself, not for theft. */
+const raceSeconds = 30;
+
+/** grant_type=refresh_token (OAuth 2.1 §4.3): the token is used up and its successor issued in one transaction. */
+export async function refresh(exchange: Exchange): Promise<Issued> {
+  const { form, deps, client } = exchange;
+  const sent = form.get('refresh_token');
+  if (!sent) throw new OAuthError('invalid_request', 'refresh_token is missing.');
+  if (!client.grantTypes.includes('refresh_token')) {
+    throw new OAuthError('unauthorized_client', 'This client did not register for refresh_token.');
+  }
+  const hash = hashSecret(sent);
+  const issued = await deps.db.transaction(async (tx) => {
+    const grant = await rotateRefreshToken(tx, hash, client.id);
+    if (!grant) return undefined;
+    const access = narrowScopes(form.get('scope'), grant);
+    if (!access) throw new OAuthError('invalid_scope', 'scope must not exceed what was granted.');
+    const wait = await takeFromLimit(tx, `refresh:${grant.id}`, limits.refreshes);
+    if (wait > 0) throw tooMany(wait);
+    return issueTokens(tx, exchange, grant, access, 'oauth.refresh');
+  });
+  return issued ?? refuse(exchange, hash);
+}
+
+/** Finds out why a refresh token could not be used, and ends its grant when that looks like theft. */
+async function refuse(exchange: Exchange, hash: Buffer): Promise<never> {
+  const token = await findRefreshToken(exchange.deps.db, hash, raceSeconds);
+  const own = token?.clientId === exchange.client.id;
+  if (token?.rotated && !(own && token.fresh)) await revokeForReuse(exchange, token.grantId, 'refresh_token');
+  if (!token || !own) throw new OAuthError('invalid_grant', 'The refresh token is not known.');
+  throw ended(exchange);
+}
+
+/** Clients that name a resource recover from `invalid_grant` alone; the plain answer is the documented 401. */
+function ended({ client, resource }: Exchange): OAuthError {
+  const code = client.mcpProfile || resource !== undefined ? 'invalid_grant' : 'invalid_token';
+  return new OAuthError(code, 'The refresh token has ended. Authorize again.');
+}

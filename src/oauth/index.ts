@@ -1,0 +1,66 @@
+import { type Handler, Hono } from 'hono';
+import type { HttpEnv } from '../http.ts';
+import { errorJson } from './answers.ts';
+import { authorize } from './authorize.ts';
+import { decideConsent, showConsent } from './consent.ts';
+import { type OAuthContext, type OAuthDeps, paths } from './context.ts';
+import { cors } from './cors.ts';
+import { OAuthError } from './errors.ts';
+import { resourceMetadata, serverMetadata } from './metadata.ts';
+import { messagePage } from './pages.ts';
+import { register } from './register.ts';
+import { token } from './token.ts';
+
+export { type Authentication, authenticate, challenge, type Door, scopeChallenge } from './bearer.ts';
+
+const pagePaths: readonly string[] = [paths.authorize, paths.consent];
+
+/** The authorization server, with its full paths: to be mounted at the root. */
+export function oauthRoutes(deps: OAuthDeps): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  const issuer = deps.config.publicUrl;
+  const documents = [
+    [paths.serverMetadata, serverMetadata(issuer)],
+    [paths.resourceMetadata, resourceMetadata(issuer)],
+  ] as const;
+  for (const [path, document] of documents) {
+    for (const at of [path, path + paths.resource]) {
+      app.use(at, cors(deps, ['GET', 'HEAD'], 'everyone'));
+      app.get(at, (c) => c.json(document, 200, { 'Cache-Control': 'public, max-age=300' }));
+      app.all(at, notAllowed('GET, HEAD, OPTIONS'));
+    }
+  }
+  for (const [path, handle] of [[paths.register, register] as const, [paths.token, token] as const]) {
+    app.use(path, cors(deps, ['POST'], 'allowed'));
+    app.post(path, (c) => handle(c, deps));
+    app.all(path, notAllowed('POST, OPTIONS'));
+  }
+  app.on(['GET', 'POST'], paths.authorize, (c) => authorize(c, deps));
+  app.get(`${paths.consent}/:id`, (c) => showConsent(c, deps));
+  app.post(`${paths.consent}/:id`, (c) => decideConsent(c, deps));
+  for (const path of [paths.authorize, `${paths.consent}/:id`]) app.all(path, notAllowed('GET, HEAD, POST'));
+  app.onError((error, c) => answerError(c, deps, error));
+  return app;
+}
+
+function notAllowed(allow: string): Handler<HttpEnv> {
+  return () => {
+    throw new OAuthError('invalid_request', 'This method is not allowed here.', {
+      status: 405,
+      headers: { Allow: allow },
+    });
+  };
+}
+
+/** Pages answer people, the rest answers clients. A failure of ours is 503: clients keep their tokens and try again. */
+function answerError(c: OAuthContext, deps: OAuthDeps, error: Error): Response | Promise<Response> {
+  const known = error instanceof OAuthError;
+  if (!known) deps.log.error('oauth_failed', error, { route: c.req.routePath, method: c.req.method, status: 503 });
+  const answer = known
+    ? error
+    : new OAuthError('temporarily_unavailable', 'Try again in a moment.', { headers: { 'Retry-After': '5' } });
+  const isPage = pagePaths.some((path) => c.req.path.startsWith(path));
+  return isPage
+    ? messagePage(c, answer.status === 401 ? 400 : answer.status, 'This did not work', answer.message, answer.headers)
+    : errorJson(answer);
+}
