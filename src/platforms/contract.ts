@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 import type { ContentType } from '../domain/assignment.ts';
 
-/** Sends a request to the hosts of one network and to nothing else. Redirects are never followed. */
+/**
+ * Sends a request to the hosts of one network and to nothing else. Redirects are never followed. An error with
+ * `sent: false` says that no byte of the request left this machine.
+ */
 export type PlatformFetch = (
   url: string,
   init?: {
@@ -110,7 +113,10 @@ export type Connector = {
   };
   /** Brings the media over, up to but not including the call that makes the post. Resumes from `progress`. */
   upload?(draft: Draft, progress: Progress, io: StepIo): Promise<StepResult>;
-  /** The once-step: makes the post. Never repeated before `find` has looked. */
+  /**
+   * The once-step: makes the post. Throws a PlatformFailure other than `unknown` only when it is certain that nothing was
+   * made; the job then goes on with `upload`. Any other end is never repeated before `find` has looked.
+   */
   publish(draft: Draft, progress: Progress, io: StepIo): Promise<StepResult>;
   /** Asks how far the platform is. */
   check(draft: Draft, progress: Progress, io: StepIo): Promise<StepResult>;
