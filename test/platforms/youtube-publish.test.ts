@@ -187,7 +187,7 @@ test('without a session the video is found by its file name', async (t) => {
 test('find that cannot ask is tried again', async (t) => {
   const world = createWorld(t);
   const job = await readyJob(world);
-  world.around = () => new Response(null, { status: 502 });
+  world.around = (call, next) => (call.method === 'PUT' ? new Response(null, { status: 502 }) : next());
   await assert.rejects(job.step('find'), failing('retry', 'platform_unavailable'));
   world.around = () => googleError(401, 'authError');
   await assert.rejects(job.step('find'), failing('reauthorize', 'token_rejected'));

@@ -156,6 +156,15 @@ test('a lost session is replaced, once per step', async (t) => {
   await assert.rejects(job.step('upload'), failing('retry', 'upload_session_lost'));
 });
 
+test('an open session ends the doubt about its last piece', async (t) => {
+  const world = createWorld(t);
+  const job = await createJob(world, { file: small });
+  await job.step('upload');
+  job.progress = { ...job.progress, lastPieceSent: true };
+  await job.step('upload');
+  assert.equal(job.progress.lastPieceSent, undefined);
+});
+
 test('a lost session whose last piece was sent is not replaced', async (t) => {
   const world = createWorld(t);
   const job = await createJob(world, { file: small });
