@@ -88,8 +88,8 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
       },
       fetch: (request, peer) => serve({ deps, routes, sandbox, state }, request, peer),
       async work() {
-        if (store.singleton) await takeOverLeases(db);
-        wake.engine = startEngine(deps, jobKinds(deps));
+        if (store.workers === 'sole') await takeOverLeases(db);
+        wake.engine = startEngine(deps, store.workers === 'none' ? [] : jobKinds(deps));
         return wake.engine;
       },
       [Symbol.asyncDispose]: () => disposables.disposeAsync(),

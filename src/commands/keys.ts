@@ -53,9 +53,10 @@ export const keysCommand: Command = {
     const { db } = opened.store;
     const workspace = await findWorkspace(db, values.workspace);
     if (!workspace) throw new UsageError(`There is no workspace "${values.workspace}".`);
-    if (action === 'list') return list(io, db, workspace.id, values.json);
-    if (action === 'revoke') return revoke(io, db, workspace.id, id, values.json);
-    return create(io, { ...opened, db }, workspace.id, values);
+    // Awaited here: the store must not close before they are done.
+    if (action === 'list') await list(io, db, workspace.id, values.json);
+    else if (action === 'revoke') await revoke(io, db, workspace.id, id, values.json);
+    else await create(io, { ...opened, db }, workspace.id, values);
   },
 };
 

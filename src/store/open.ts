@@ -12,8 +12,14 @@ export type StoreOptions = {
   onError: (error: Error) => void;
 };
 
-/** `singleton`: proof that no other worker can be alive on this store (the embedded data dir's lock). */
-export type Store = AsyncDisposable & { db: Db; singleton: boolean };
+export type Store = AsyncDisposable & {
+  db: Db;
+  /**
+   * `sole`: this process holds the embedded data dir's lock, so no other worker is alive. `shared`: an operator's
+   * PostgreSQL, workers of other replicas may be. `none`: joined the embedded store of another process, must not work.
+   */
+  workers: 'sole' | 'shared' | 'none';
+};
 
 /** Opens the operator's PostgreSQL, or the embedded one, brings its schema up to date and makes the plans known. */
 export async function openStore(options: StoreOptions): Promise<Store> {
@@ -23,7 +29,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await migrate(directUrl);
     const db = openDb({ url: databaseUrl, directUrl, onError });
     await savePlans(db, options.plans);
-    return { db, singleton: false, [Symbol.asyncDispose]: () => db[Symbol.asyncDispose]() };
+    return { db, workers: 'shared', [Symbol.asyncDispose]: () => db[Symbol.asyncDispose]() };
   }
   const server = await startEmbeddedPostgres({ dataDir, random });
   await migrate(server.ownerUrl, { appRole: 'pharlo_app' });
@@ -31,7 +37,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await savePlans(db, options.plans);
   return {
     db,
-    singleton: server.owner,
+    workers: server.owner ? 'sole' : 'none',
     async [Symbol.asyncDispose]() {
       await db[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
