@@ -39,6 +39,7 @@ dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .note { margin: 0 0 1.25rem; padding: .75rem .9rem; border-left: 4px solid var(--warn-line); border-radius: .5rem; background: var(--warn-ground); }
 .alert { margin: 0 0 1.25rem; padding: .75rem .9rem; border-left: 4px solid var(--bad); border-radius: .5rem; background: var(--bad-ground); }
 .alert p { margin: 0; }
+.alert a { color: inherit; }
 .alert p:first-child { font-weight: 600; color: var(--bad); }
 fieldset { margin: 0 0 1.25rem; padding: 0; border: 0; min-width: 0; }
 legend { padding: 0; margin-bottom: .4rem; font-weight: 600; }

@@ -51,6 +51,13 @@ test('each door takes what belongs to it', async () => {
   for (const secret of [open.refresh_token, code]) {
     assert.deepEqual([await via(secret, 'mcp'), await via(secret, 'rest')], [false, false]);
   }
+  await server.query(`update oauth_tokens set kind = case kind when 'access' then 'refresh' else 'access' end`);
+  assert.deepEqual(
+    [await via(open.access_token, 'mcp'), await via(key, 'rest')],
+    [false, 'rest'],
+    'the kind is checked',
+  );
+  await server.query(`update oauth_tokens set kind = case kind when 'access' then 'refresh' else 'access' end`);
   const byKey = await authenticate(server.deps, `Bearer ${key}`, 'rest');
   assert.deepEqual(byKey, {
     ok: true,

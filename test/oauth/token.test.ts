@@ -68,6 +68,17 @@ test('64 parallel refreshes of one token: exactly one 200, and the grant lives',
   assert.equal((await server.refresh(client_id, won.refresh_token)).status, 200);
 });
 
+test('neither an access token nor a code is a refresh token', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const { key } = await server.addKey();
+  const { access_token } = await server.getTokens(client_id, key);
+  for (const secret of [access_token, await server.getCode(client_id, key)]) {
+    assert.deepEqual(await outcome(await server.refresh(client_id, secret)), [400, 'invalid_grant']);
+  }
+  assert.ok(await isLive(server, access_token));
+});
+
 test('what a code is bound to: a wrong try neither uses nor burns it', async () => {
   await using server = await createServer();
   const { client_id } = await server.register();
