@@ -1,5 +1,6 @@
 import { isScope, type Scope } from '../domain/access.ts';
 import { hashSecret, newId, newSecret } from '../domain/ids.ts';
+import { isSameOrigin } from '../http.ts';
 import { findKeyByHash, type LiveKey } from '../store/api-keys.ts';
 import { insertAudit } from '../store/audit.ts';
 import { type ClientRow, noteCodeGiven } from '../store/oauth-clients.ts';
@@ -76,14 +77,6 @@ function show(
     ...(failed && { problem: failed.problem }),
     ...(failed?.retryAfterSeconds && { retryAfterSeconds: failed.retryAfterSeconds }),
   });
-}
-
-/** Browsers that know Sec-Fetch-Site tell it truly; others send Origin with every form. */
-function isSameOrigin(headers: Headers, issuer: string): boolean {
-  const site = headers.get('sec-fetch-site');
-  if (site !== null) return site === 'same-origin';
-  const origin = headers.get('origin');
-  return origin === null || origin === issuer;
 }
 
 async function deny(c: OAuthContext, deps: OAuthDeps, { request, client }: Consent): Promise<Response> {

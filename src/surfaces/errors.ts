@@ -4,7 +4,8 @@ import { DomainError, type ErrorKind } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import { present } from '../domain/json.ts';
 
-const statuses = {
+/** The HTTP status of each kind of error. */
+export const statuses = {
   invalid: 400,
   unauthenticated: 401,
   payment: 402,
