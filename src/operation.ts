@@ -190,23 +190,29 @@ function auditOf(op: Operation, caller: Caller, target?: string) {
 export function parseInput<I>(schema: z.ZodType<I>, raw: unknown): I {
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  throw invalid(fieldMessages(parsed.error));
+  throw invalid(fieldMessages(parsed.error, raw));
 }
 
-function fieldMessages(error: z.ZodError): FieldMessages {
-  const details: FieldMessages = {};
+function fieldMessages(error: z.ZodError, raw: unknown): FieldMessages {
+  // A map, since a caller may name a field `constructor` or `__proto__`.
+  const details = new Map<string, string[]>();
   const add = (field: string, message: string) => {
-    details[field] = [...(details[field] ?? []), message];
+    details.set(field, [...(details.get(field) ?? []), message]);
   };
   for (const issue of error.issues) {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) add([...path, key].join('.'), 'is not a known field');
     } else {
-      add(path.join('.') || 'body', lowerFirst(issue.message));
+      const missing = path.length > 0 && valueAt(raw, path) === undefined;
+      add(path.join('.') || 'body', missing ? 'is required' : lowerFirst(issue.message));
     }
   }
-  return details;
+  return Object.fromEntries(details);
+}
+
+function valueAt(raw: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], raw);
 }
 
 function lowerFirst(text: string): string {
