@@ -113,10 +113,13 @@ create table oauth_tokens (
   expires_at timestamptz not null,
   -- set when a refresh token was exchanged for its successor
   rotated_at timestamptz,
+  -- what it was exchanged for, sealed under the token itself; emptied 30 s later
+  successor bytea,
   created_at timestamptz not null default pharlo_now()
 );
 create index oauth_tokens_grant on oauth_tokens (grant_id);
 create index oauth_tokens_expiry on oauth_tokens (expires_at);
+create index oauth_tokens_successor on oauth_tokens (rotated_at) where successor is not null;
 create index oauth_codes_grant on oauth_codes (grant_id);
 create index oauth_codes_expiry on oauth_codes (expires_at);
 

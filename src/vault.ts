@@ -9,6 +9,11 @@ export type Vault = {
   open(context: string, sealed: Uint8Array): string | undefined;
 };
 
+/** A vault whose key is this secret of 256 random bits: nobody but its holder can open what it seals. */
+export function vaultUnder(secret: string, random: Random): Vault {
+  return createVault([Buffer.from(hkdfSync('sha256', secret, '', 'pharlo vault under a secret', 32))], random);
+}
+
 const keyIdBytes = 4;
 const nonceBytes = 12;
 const tagBytes = 16;

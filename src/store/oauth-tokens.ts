@@ -35,6 +35,50 @@ export async function rotateRefreshToken(tx: Tx, hash: Buffer, clientId: string)
   return (await rotate(tx, hash, clientId))[0];
 }
 
+const setSuccessor = named<[Buffer, Buffer], never>(
+  'oauth_tokens_set_successor',
+  `update oauth_tokens set successor = $2 where token_hash = $1`,
+);
+
+/** Keeps what a rotated token was exchanged for, sealed, until the sweep empties it. */
+export async function keepSuccessor(tx: Tx, hash: Buffer, sealed: Buffer): Promise<void> {
+  await setSuccessor(tx, hash, sealed);
+}
+
+const findSuccessor = named<[Buffer, string, number], GrantRow & { successor: Buffer }>(
+  'oauth_tokens_find_successor',
+  `select ${grantColumns}, t.successor
+   from oauth_tokens t, ${liveGrant.tables}
+   where t.token_hash = $1 and t.kind = 'refresh' and t.successor is not null
+     and t.rotated_at >= pharlo_now() - make_interval(secs => $3)
+     and g.id = t.grant_id and g.client_id = $2 and ${liveGrant.condition}`,
+);
+
+/** The grant and the sealed successor of a token of that client which was rotated at most `seconds` ago. */
+export async function findKeptSuccessor(
+  on: Queryable,
+  hash: Buffer,
+  clientId: string,
+  seconds: number,
+): Promise<(GrantRow & { successor: Buffer }) | undefined> {
+  return (await findSuccessor(on, hash, clientId, seconds))[0];
+}
+
+export type UnusedPair = { scopes: Scope[]; resource: string | null; secondsLeft: number };
+
+const findUnused = named<[Buffer, Buffer], UnusedPair>(
+  'oauth_tokens_find_unused_pair',
+  `select a.scopes, a.resource, ceil(extract(epoch from a.expires_at - pharlo_now()))::float8 as "secondsLeft"
+   from oauth_tokens a join oauth_tokens r on r.grant_id = a.grant_id
+   where a.token_hash = $1 and a.kind = 'access' and a.expires_at > pharlo_now()
+     and r.token_hash = $2 and r.kind = 'refresh' and r.rotated_at is null and r.expires_at > pharlo_now()`,
+);
+
+/** The access token of a pair, if it has not ended and its refresh token was not used. */
+export async function findUnusedPair(on: Queryable, access: Buffer, refresh: Buffer): Promise<UnusedPair | undefined> {
+  return (await findUnused(on, access, refresh))[0];
+}
+
 export type SpentToken = {
   grantId: string;
   clientId: string;

@@ -3,6 +3,11 @@ import { named, type Queryable } from './db.ts';
 const statements = [
   named<[], never>('sweep_tickets', `delete from connect_tickets where expires_at < pharlo_now() - interval '7 days'`),
   named<[], never>('sweep_codes', `delete from oauth_codes where expires_at < pharlo_now() - interval '1 day'`),
+  named<[], never>(
+    'sweep_successors',
+    `update oauth_tokens set successor = null
+     where successor is not null and rotated_at < pharlo_now() - interval '30 seconds'`,
+  ),
   named<[], never>('sweep_tokens', `delete from oauth_tokens where expires_at < pharlo_now() - interval '90 days'`),
   named<[], never>(
     'sweep_clients',

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createServer } from './server.ts';
+import { createServer, issuer } from './server.ts';
 
 test('no secret is at rest or in a log: not the key, not a code, not a token, in no encoding', async () => {
   await using server = await createServer();
   const { client_id } = await server.register();
   const { key } = await server.addKey();
-  const code = await server.getCode(client_id, key);
+  const code = await server.getCode(client_id, key, { resource: `${issuer}/_mcp` });
   const first = (await (await server.exchange(client_id, code)).json()) as Record<string, string>;
   const refreshed = await server.refresh(client_id, first.refresh_token ?? '');
   const second = (await refreshed.json()) as Record<string, string>;

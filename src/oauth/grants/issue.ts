@@ -1,7 +1,7 @@
 import type { Scope } from '../../domain/access.ts';
 import { hashSecret, newSecret } from '../../domain/ids.ts';
 import { insertAudit } from '../../store/audit.ts';
-import type { Tx } from '../../store/db.ts';
+import type { Queryable, Tx } from '../../store/db.ts';
 import { type ClientRow, markMcpProfile } from '../../store/oauth-clients.ts';
 import { type GrantRow, revokeGrant } from '../../store/oauth-grants.ts';
 import { insertToken } from '../../store/oauth-tokens.ts';
@@ -64,8 +64,18 @@ export async function issueTokens(
   };
 }
 
+/** Written down for the repetition of a refresh as well. */
+export async function auditRefresh(on: Queryable, exchange: Exchange, grant: GrantRow, target: string): Promise<void> {
+  await insertAudit(on, { ...describe(exchange, grant, 'oauth.refresh'), target });
+}
+
+/** True for clients that are answered as the MCP SDKs expect: they named a resource, now or before. */
+export function isMcpProfile({ client, resource }: Exchange): boolean {
+  return client.mcpProfile || resource !== undefined;
+}
+
 /** A grant keeps its resource; one without can still be narrowed to ours, token by token (RFC 8707 §2.2). */
-function audience({ resource }: Exchange, grant: GrantRow): string | null {
+export function audience({ resource }: Exchange, grant: GrantRow): string | null {
   if (grant.resource !== null && resource !== undefined && grant.resource !== resource) {
     throw new OAuthError('invalid_target', 'resource is not the one access was granted for.');
   }

@@ -1,13 +1,11 @@
 import { hashSecret } from '../../domain/ids.ts';
-import { findRefreshToken, rotateRefreshToken } from '../../store/oauth-tokens.ts';
+import { findRefreshToken, keepSuccessor, rotateRefreshToken } from '../../store/oauth-tokens.ts';
 import { takeFromLimit } from '../../store/rate-limits.ts';
 import { OAuthError, tooMany } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { narrowScopes } from '../policy.ts';
-import { type Exchange, type Issued, issueTokens, revokeForReuse } from './issue.ts';
-
-/** A rotated token that comes again this soon is taken for a client racing itself, not for theft. */
-const raceSeconds = 30;
+import { type Exchange, type Issued, isMcpProfile, issueTokens, revokeForReuse } from './issue.ts';
+import { raceSeconds, repeatRefresh, sealSuccessor } from './repeat.ts';
 
 /** grant_type=refresh_token (OAuth 2.1 §4.3): the token is used up and its successor issued in one transaction. */
 export async function refresh(exchange: Exchange): Promise<Issued> {
@@ -25,22 +23,25 @@ export async function refresh(exchange: Exchange): Promise<Issued> {
     if (!access) throw new OAuthError('invalid_scope', 'scope must not exceed what was granted.');
     const wait = await takeFromLimit(tx, `refresh:${grant.id}`, limits.refreshes);
     if (wait > 0) throw tooMany(wait);
-    return issueTokens(tx, exchange, grant, access, 'oauth.refresh');
+    const pair = await issueTokens(tx, exchange, grant, access, 'oauth.refresh');
+    if (isMcpProfile(exchange)) await keepSuccessor(tx, hash, sealSuccessor(deps, sent, pair));
+    return pair;
   });
-  return issued ?? refuse(exchange, hash);
+  return issued ?? ((isMcpProfile(exchange) && (await repeatRefresh(exchange, sent))) || refuse(exchange, hash));
 }
 
 /** Finds out why a refresh token could not be used, and ends its grant when that looks like theft. */
 async function refuse(exchange: Exchange, hash: Buffer): Promise<never> {
   const token = await findRefreshToken(exchange.deps.db, hash, raceSeconds);
   const own = token?.clientId === exchange.client.id;
-  if (token?.rotated && !(own && token.fresh)) await revokeForReuse(exchange, token.grantId, 'refresh_token');
+  const tolerated = own && token.fresh && !isMcpProfile(exchange);
+  if (token?.rotated && !tolerated) await revokeForReuse(exchange, token.grantId, 'refresh_token');
   if (!token || !own) throw new OAuthError('invalid_grant', 'The refresh token is not known.');
   throw ended(exchange);
 }
 
 /** Clients that name a resource recover from `invalid_grant` alone; the plain answer is the documented 401. */
-function ended({ client, resource }: Exchange): OAuthError {
-  const code = client.mcpProfile || resource !== undefined ? 'invalid_grant' : 'invalid_token';
+function ended(exchange: Exchange): OAuthError {
+  const code = isMcpProfile(exchange) ? 'invalid_grant' : 'invalid_token';
   return new OAuthError(code, 'The refresh token has ended. Authorize again.');
 }
