@@ -22,7 +22,7 @@ import type { Queryable } from '../store/db.ts';
 import { refundAssignment } from '../store/ledger.ts';
 import { listAssignments as selectAssignments } from '../store/lists.ts';
 import { assignmentItem, assignmentShape, describeAssignment, toAssignment, toItem } from './assignment-shape.ts';
-import { cursor, instant, limit, page, text, toDate, uuid } from './fields.ts';
+import { cursor, instant, isStorable, limit, page, text, toDate, unstorable, uuid } from './fields.ts';
 import { envelope, listOf, sliceOf } from './paging.ts';
 
 const createInput = z.strictObject({
@@ -30,6 +30,7 @@ const createInput = z.strictObject({
   type: z.enum(contentTypes, `must be one of ${contentTypes.join(', ')}`).meta({ description: 'Content type.' }),
   payload: z
     .record(z.string(), z.unknown(), 'must be an object')
+    .refine(isStorable, `${unstorable}, nor more than 32 levels`)
     .meta({ description: "The platform's fields of that type, as get_platform_capabilities tells." }),
   mediaUrl: text('Public http(s) URL of the file; it is fetched when the post is published.', 4000).optional(),
   mediaContentType: text('Media type of the file, e.g. video/mp4.', 100).optional(),

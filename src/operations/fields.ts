@@ -22,11 +22,22 @@ export function toDate(text: string): Date {
   return new Date(parseInstant(text) ?? Number.NaN);
 }
 
+/** PostgreSQL takes neither NUL nor half a surrogate pair, in text and in jsonb. */
+export const unstorable = 'must not contain NUL characters or lone surrogates';
+
+/** Whether every text in a JSON value can be stored. A value nested deeper than 32 levels is no input of ours. */
+export function isStorable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
+  if (value === null || typeof value !== 'object') return true;
+  return depth < 32 && Object.entries(value).every(([key, member]) => isStorable(key) && isStorable(member, depth + 1));
+}
+
 export const text = (description: string, max: number, min = 1) =>
   z
     .string('must be text')
     .min(min, min > 0 ? 'must not be empty' : undefined)
     .max(max, `must be at most ${max} characters`)
+    .refine(isStorable, unstorable)
     .meta({ description });
 
 export const page = z

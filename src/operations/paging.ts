@@ -49,10 +49,10 @@ function encode(row: { createdAt: Date; id: string }): string {
 }
 
 function decode(cursor: string): { createdAt: Date; id: string } {
-  const [ms, id] = Buffer.from(cursor, 'base64url').toString().split('.');
-  const createdAt = new Date(Number(ms));
-  if (!id || !isUuid(id) || Number.isNaN(createdAt.getTime())) {
+  // 13 digits reach the year 2286; more than PostgreSQL's calendar holds would be an error there.
+  const [, ms, id] = /^(\d{1,13})\.(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (id === undefined || !isUuid(id)) {
     throw invalid({ cursor: ['must be the nextCursor of an earlier page'] });
   }
-  return { createdAt, id };
+  return { createdAt: new Date(Number(ms)), id };
 }

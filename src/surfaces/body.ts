@@ -2,7 +2,7 @@ import { DomainError } from '../domain/errors.ts';
 
 const maxBytes = 1024 * 1024;
 
-/** The text of a JSON request body, at most 1 MiB. Throws `body_too_large`. */
+/** The text of a JSON request body, at most 1 MiB. Throws `body_too_large`, and `malformed_json` for what is no UTF-8. */
 export async function readText(request: Request): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -11,7 +11,11 @@ export async function readText(request: Request): Promise<string> {
     if (size > maxBytes) throw new DomainError('body_too_large', 'A request body may have at most 1 MiB.');
     parts.push(part);
   }
-  return Buffer.concat(parts).toString('utf8');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
+  } catch {
+    throw malformed();
+  }
 }
 
 export function isJson(request: Request): boolean {
@@ -24,6 +28,8 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new DomainError('malformed_json', 'The request body is not valid JSON.');
+    throw malformed();
   }
 }
+
+const malformed = () => new DomainError('malformed_json', 'The request body is not valid JSON.');

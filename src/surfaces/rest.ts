@@ -80,18 +80,21 @@ function organizationOf(request: Request): string | undefined {
 /** Query text becomes the types the schema names; what does not fit stays text and is refused by the schema. */
 function queryOf(op: Operation, request: Request): Record<string, unknown> {
   const { properties = {} } = schemasOf(op).input;
-  const given: Record<string, unknown> = {};
+  const given = new Map<string, unknown>();
   for (const [name, text] of new URL(request.url).searchParams) {
-    if (name in given) throw invalid({ [name]: ['may be given once'] });
+    if (given.has(name)) throw invalid({ [name]: ['may be given once'] });
     const type = properties[name]?.type;
-    if ((type === 'integer' || type === 'number') && /^-?\d{1,15}(\.\d+)?$/.test(text)) given[name] = Number(text);
-    else if (type === 'boolean' && /^(true|false)$/.test(text)) given[name] = text === 'true';
-    else given[name] = text;
+    if ((type === 'integer' || type === 'number') && /^-?\d{1,15}(\.\d+)?$/.test(text)) given.set(name, Number(text));
+    else if (type === 'boolean' && /^(true|false)$/.test(text)) given.set(name, text === 'true');
+    else given.set(name, text);
   }
-  return given;
+  return Object.fromEntries(given);
 }
 
 async function bodyOf(request: Request): Promise<Record<string, unknown>> {
+  for (const name of new URL(request.url).searchParams.keys()) {
+    throw invalid({ [name]: ['is not a known query parameter; send it in the body'] });
+  }
   const text = await readText(request);
   if (text === '') return {};
   if (!isJson(request)) {
