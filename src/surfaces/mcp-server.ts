@@ -6,6 +6,8 @@ import type { DomainError, ErrorKind } from '../domain/errors.ts';
 import { execute, type McpFace, type Operation } from '../operation.ts';
 import { operations } from '../operations/index.ts';
 import { errorBody, publicError } from './errors.ts';
+import { complete, getPrompt, listPrompts } from './mcp-prompts.ts';
+import { listResources, listResourceTemplates, readResource, resourceOperation } from './mcp-resources.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
 
 type Tool = { op: Operation; face: McpFace<unknown>; listed: object };
@@ -16,9 +18,14 @@ const tools: readonly Tool[] = operations.flatMap((op) =>
 );
 const byName = new Map(tools.map((tool) => [tool.op.name, tool]));
 
-/** The operation behind a tool name. */
-export function toolOperation(name: unknown): Operation | undefined {
-  return typeof name === 'string' ? byName.get(name)?.op : undefined;
+/** The operation a message would run, for the scope check before dispatch; read from the body, never from a header. */
+export function operationOf(message: {
+  method?: unknown;
+  params?: { name?: unknown; uri?: unknown };
+}): Operation | undefined {
+  if (message.method === 'tools/call') return byName.get(String(message.params?.name))?.op;
+  if (message.method === 'resources/read') return resourceOperation(message.params?.uri);
+  return undefined;
 }
 
 const info = { name: 'pharlo', title: 'Pharlo', version: '0.1.0' };
@@ -38,9 +45,16 @@ const listTtlMs = 300_000;
 export function createServer(deps: Deps, caller: Caller): Server {
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
   const server = new Server(info, {
-    capabilities: { tools: {} },
+    capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
     instructions,
-    cacheHints: { 'tools/list': hint, 'server/discover': hint },
+    cacheHints: {
+      'tools/list': hint,
+      'server/discover': hint,
+      'prompts/list': hint,
+      'resources/list': hint,
+      'resources/templates/list': hint,
+      'resources/read': { ttlMs: 0, cacheScope: 'private' },
+    },
   });
   server.setRequestHandler('tools/list', () => ({
     tools: tools.filter(({ op }) => caller.scopes.has(op.access)).map(({ listed }) => listed) as never,
@@ -50,6 +64,12 @@ export function createServer(deps: Deps, caller: Caller): Server {
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.');
     return callTool(deps, tool, params.arguments ?? {}, caller);
   });
+  server.setRequestHandler('resources/list', () => ({ resources: listResources(caller) }));
+  server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: listResourceTemplates(caller) }));
+  server.setRequestHandler('resources/read', ({ params }) => readResource(deps, params.uri, caller));
+  server.setRequestHandler('prompts/list', () => ({ prompts: listPrompts(caller) }));
+  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(params.name, params.arguments ?? {}, caller));
+  server.setRequestHandler('completion/complete', ({ params }) => complete(deps, params.argument));
   return server;
 }
 

@@ -13,7 +13,7 @@ import { DomainError } from '../domain/errors.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
 import { isJson, parseJson, readText } from './body.ts';
-import { createServer, toolOperation } from './mcp-server.ts';
+import { createServer, operationOf } from './mcp-server.ts';
 
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
 /** Only revision 2025-03-26 knows arrays; it is also what a missing version header means. */
@@ -91,8 +91,7 @@ function arrayProblem(request: Request, body: unknown): Response | undefined {
 function missingScope(deps: Deps, body: unknown, caller: Caller): Response | undefined {
   const missing = new Set<Scope>();
   for (const message of Array.isArray(body) ? body : [body]) {
-    if (message?.method !== 'tools/call') continue;
-    const op = toolOperation(message.params?.name);
+    const op = message !== null && typeof message === 'object' ? operationOf(message) : undefined;
     if (op && !caller.scopes.has(op.access)) missing.add(op.access);
   }
   if (missing.size === 0) return undefined;

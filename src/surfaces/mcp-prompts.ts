@@ -1,0 +1,106 @@
+import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { Deps } from '../deps.ts';
+import type { Scope } from '../domain/access.ts';
+import { assignmentStatuses, contentTypes } from '../domain/assignment.ts';
+import type { Caller } from '../domain/caller.ts';
+
+type Argument = { name: string; description: string; required?: boolean };
+
+/** A ready way of working. It needs the scopes of the tools it speaks of. */
+type Prompt = {
+  name: string;
+  title: string;
+  description: string;
+  scopes: readonly Scope[];
+  arguments: readonly Argument[];
+  text: (given: Record<string, string>) => string;
+};
+
+const channel: Argument = { name: 'channel', description: 'Name or id of the connected channel.' };
+const platform: Argument = { name: 'platform', description: 'Platform slug, e.g. youtube.' };
+const media: Argument = { name: 'mediaUrl', description: 'Public URL of the file.' };
+
+const on = (given: Record<string, string>) => (given.channel ? ` on the channel ${given.channel}` : '');
+const file = (given: Record<string, string>) => (given.mediaUrl ? ` The file is ${given.mediaUrl}.` : '');
+
+const prompts: readonly Prompt[] = [
+  {
+    name: 'publish_now',
+    title: 'Publish now',
+    description: 'Publishes one post and follows it until it is live.',
+    scopes: ['assignments:write', 'assignments:read', 'connections:read', 'platforms:read'],
+    arguments: [channel, media, { name: 'content', description: 'What to say.' }],
+    text: (given) =>
+      `Publish a post${on(given)}.${file(given)}${given.content ? ` Content: ${given.content}.` : ''} Find the channel with ` +
+      'list_connections, read get_platform_capabilities, show me the final payload and ask me to confirm it. Then call ' +
+      'create_assignment with an idempotencyKey, poll get_assignment until it is published or failed, and give me the link or the reason.',
+  },
+  {
+    name: 'schedule_post',
+    title: 'Schedule a post',
+    description: 'Plans one post for a date and time.',
+    scopes: ['assignments:write', 'assignments:read', 'connections:read', 'platforms:read'],
+    arguments: [channel, media, { name: 'when', description: 'Date, time and time zone.' }],
+    text: (given) =>
+      `Schedule a post${on(given)}${given.when ? ` for ${given.when}` : ''}.${file(given)} Turn the time into RFC 3339 with offset ` +
+      '(ask me for the time zone if I gave none), read get_platform_capabilities, ask me to confirm, call create_assignment ' +
+      'with scheduledAt, and repeat the stored time to me.',
+  },
+  {
+    name: 'connect_channel',
+    title: 'Connect a channel',
+    description: 'Brings a person through connecting a channel.',
+    scopes: ['connections:write', 'connections:read', 'platforms:read'],
+    arguments: [platform],
+    text: (given) =>
+      `Connect a ${given.platform ?? 'new'} channel. Call get_oauth_connect_url, give me the link and wait until I say that I am ` +
+      'done. Then call check_oauth_status; when it succeeded, show the channel with list_connections, otherwise tell me the reason.',
+  },
+  {
+    name: 'check_health',
+    title: 'Check channel health',
+    description: 'Looks for channels that need a person.',
+    scopes: ['connections:read', 'connections:write'],
+    arguments: [platform],
+    text: (given) =>
+      `Check my ${given.platform ?? ''} channels with list_connections (includeInactive: true). For each whose tokenStatus is ` +
+      'expired, revoked or missing, offer me a link from get_oauth_connect_url with its connectionId.',
+  },
+];
+
+/** What prompts/list shows a caller, in a stable order. */
+export function listPrompts(caller: Caller) {
+  return offered(caller).map(({ name, title, description, arguments: given }) => ({
+    name,
+    title,
+    description,
+    arguments: given.map((argument) => ({ required: false, ...argument })),
+  }));
+}
+
+function offered(caller: Caller): Prompt[] {
+  return prompts.filter((prompt) => prompt.scopes.every((scope) => caller.scopes.has(scope)));
+}
+
+/** A prompt's message. Throws -32602 for an unknown name. */
+export function getPrompt(name: string, given: Record<string, string>, caller: Caller) {
+  const prompt = offered(caller).find((candidate) => candidate.name === name);
+  if (!prompt) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no prompt of that name.');
+  const text = prompt.text(given).replace(/ {2,}/g, ' ');
+  return {
+    description: prompt.description,
+    messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }],
+  };
+}
+
+/** Suggestions for an argument of a prompt or a resource template; from data that costs nothing. */
+export function complete(deps: Deps, argument: { name: string; value: string }) {
+  const known: Record<string, readonly string[]> = {
+    platform: deps.platforms.connectors.map(({ slug }) => slug),
+    slug: [...deps.platforms.connectors, ...deps.platforms.planned].map(({ slug }) => slug),
+    status: assignmentStatuses,
+    type: contentTypes,
+  };
+  const values = (known[argument.name] ?? []).filter((value) => value.startsWith(argument.value.toLowerCase()));
+  return { completion: { values: values.slice(0, 100), total: values.length, hasMore: values.length > 100 } };
+}
