@@ -17,6 +17,8 @@ export type Entry = { id: number; balance?: Hundredths };
 /**
  * Spends credits and writes the ledger row in one statement: the monthly allocation first (started anew when its
  * cycle is over), then top-ups. The locked row makes parallel debits queue up, so the balance never goes below zero.
+ * The lock must be the weak one: a caller's transaction may already have inserted rows that refer to the workspace,
+ * and two such transactions that then ask for the strong one wait for each other.
  */
 const debitStatement = named<
   [string, string, string | null, string, string, Hundredths, string | null, string],
@@ -29,7 +31,7 @@ const debitStatement = named<
             case when w.cycle_resets_at <= pharlo_now() then coalesce(p.monthly_credits, 0) else w.allocation_left end as allocation
      from workspaces w join plans p on p.slug = w.plan
      where w.id = $1
-     for update of w
+     for no key update of w
    ), spend as (
      select *, case when monthly is null then 0 else least(allocation, $6::bigint) end as from_allocation,
             case when monthly is null then 0 else $6::bigint - least(allocation, $6::bigint) end as from_topup
@@ -83,6 +85,7 @@ export async function settle(on: Queryable, id: number): Promise<boolean> {
   return (await settleStatement(on, id)).length === 1;
 }
 
+/** What an ended cycle paid returns to the current one, so a cycle that is over is started anew first. */
 const returnColumns = `
   back as (
     update ledger set state = 'refunded', expires_at = null from owed where ledger.id = owed.id
@@ -97,8 +100,17 @@ const returnColumns = `
   ), sums as (
     select workspace_id, -sum(from_allocation) as allocation, -sum(from_topup) as topup from entry group by workspace_id
   )
-  update workspaces w set allocation_left = w.allocation_left + sums.allocation, topup_left = w.topup_left + sums.topup
-  from sums where w.id = sums.workspace_id
+  update workspaces w
+  set allocation_left = sums.allocation
+        + case when w.cycle_resets_at <= pharlo_now() then coalesce(p.monthly_credits, 0) else w.allocation_left end,
+      topup_left = w.topup_left + sums.topup,
+      cycle_started_at = case when w.cycle_resets_at <= pharlo_now() then date_trunc('month', pharlo_now(), 'UTC')
+                              else w.cycle_started_at end,
+      cycle_resets_at = case when w.cycle_resets_at <= pharlo_now()
+                             then date_trunc('month', pharlo_now(), 'UTC') + interval '1 month'
+                             else w.cycle_resets_at end
+  from sums, plans p
+  where w.id = sums.workspace_id and p.slug = w.plan
   returning w.id`;
 
 const refundAssignmentStatement = named<[string, string], { id: string }>(
