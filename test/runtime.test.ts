@@ -42,9 +42,14 @@ test('the command runs the source in a checkout and passes its arguments', () =>
   assert.equal(status, 3);
 });
 
-test('the command prefers the built files', () => {
+test('the command runs the built files where there is no source', () => {
   using fixture = packageWith('dist/main.js', report);
-  mkdirSync(join(fixture.bin, '../../src'));
-  writeFileSync(join(fixture.bin, '../../src/main.ts'), 'process.exitCode = 1;');
   assert.ok(JSON.parse(execFileSync(process.execPath, [fixture.bin], { encoding: 'utf8' })).major >= 24);
+});
+
+test('in a checkout the command runs the source and not a build beside it', () => {
+  using fixture = packageWith('src/main.ts', report);
+  mkdirSync(join(fixture.bin, '../../dist'));
+  writeFileSync(join(fixture.bin, '../../dist/main.js'), 'process.exitCode = 1;');
+  assert.equal(spawnSync(process.execPath, [fixture.bin]).status, 0);
 });
