@@ -57,6 +57,8 @@ create table oauth_clients (
   redirect_uris text[] not null,
   grant_types text[] not null,
   auth_method text not null,
+  -- null = a public client
+  secret_hash bytea,
   -- space separated, as registered; null = none was registered
   scope text,
   -- equal for equal registrations of public clients, so that registering again answers the same client

@@ -1,4 +1,5 @@
 import { requestableScopes, scopes } from '../domain/access.ts';
+import { authMethods } from './client-authentication.ts';
 import { paths } from './context.ts';
 import { grantTypes } from './token.ts';
 
@@ -14,7 +15,7 @@ export function serverMetadata(issuer: string) {
     response_modes_supported: ['query'],
     grant_types_supported: grantTypes,
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: ['none'],
+    token_endpoint_auth_methods_supported: authMethods,
     authorization_response_iss_parameter_supported: true,
   };
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { hashSecret, newSecret } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
 import { type ClientRow, findClientByFingerprint, insertClient, type NewClient } from '../store/oauth-clients.ts';
 import { takeFromLimit } from '../store/rate-limits.ts';
 import { json } from './answers.ts';
+import { authMethods } from './client-authentication.ts';
 import type { OAuthContext, OAuthDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
 import { limits } from './limits.ts';
@@ -42,24 +44,35 @@ const complaints: Record<string, string> = {
   scope: 'scope must be a text.',
 };
 
-/** POST /oauth/mcp/register (RFC 7591): open to everyone, and the same answer for an identical registration. */
+/**
+ * POST /oauth/mcp/register (RFC 7591): open to everyone, and the same answer for an identical registration of a public
+ * client. A secret is shown here and never again.
+ */
 export async function register(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
   const asked = readRegistration(await readJson(c.req.raw));
-  const fingerprint = createHash('sha256').update(canonicalJson(asked)).digest();
-  const known = await findClientByFingerprint(deps.db, fingerprint);
+  const isPublic = asked.authMethod === 'none';
+  const fingerprint = isPublic ? createHash('sha256').update(canonicalJson(asked)).digest() : null;
+  const known = fingerprint && (await findClientByFingerprint(deps.db, fingerprint));
   if (known) return json(describe(known), 201);
   const wait = await takeFromLimit(deps.db, `register:${c.var.network}`, limits.registration);
   if (wait > 0) throw tooMany(wait);
   const id = `mcp_client_${Buffer.from(deps.random(16)).toString('base64url')}`;
-  return json(describe(await insertClient(deps.db, { id, fingerprint, ...asked })), 201);
+  const secret = isPublic ? undefined : newSecret('mcp_cs_', deps.random);
+  const secretHash = secret === undefined ? null : hashSecret(secret);
+  const client = await insertClient(deps.db, { id, fingerprint, secretHash, ...asked });
+  return json({ ...describe(client), ...(secret && { client_secret: secret, client_secret_expires_at: 0 }) }, 201);
 }
 
-function readRegistration(body: unknown): Omit<NewClient, 'id' | 'fingerprint'> {
+type Registration = Omit<NewClient, 'id' | 'fingerprint' | 'secretHash'>;
+
+function readRegistration(body: unknown): Registration {
   const parsed = registration.safeParse(body);
   if (!parsed.success) throw complain(parsed.error);
   const { redirect_uris, client_name, grant_types, token_endpoint_auth_method: method, scope } = parsed.data;
-  if (method !== undefined && method !== 'none') {
-    throw new OAuthError('invalid_client_metadata', 'token_endpoint_auth_method must be none.');
+  const authMethod = authMethods.find((known) => known === (method ?? 'none'));
+  if (!authMethod) {
+    const text = `token_endpoint_auth_method must be one of ${authMethods.join(', ')}.`;
+    throw new OAuthError('invalid_client_metadata', text);
   }
   const redirectUris = redirect_uris.filter((uri) => typeof uri === 'string').filter(isRedirectUri);
   if (redirectUris.length === 0) {
@@ -71,7 +84,7 @@ function readRegistration(body: unknown): Omit<NewClient, 'id' | 'fingerprint'> 
     name: client_name?.trim() || 'MCP client',
     redirectUris: [...new Set(redirectUris)],
     grantTypes: refreshes ? ['authorization_code', 'refresh_token'] : ['authorization_code'],
-    authMethod: 'none',
+    authMethod,
     scope: knownNames(scope ?? '').join(' ') || null,
   };
 }

@@ -6,15 +6,18 @@ export type ClientRow = {
   redirectUris: string[];
   grantTypes: string[];
   authMethod: string;
+  /** Null = a public client. */
+  secretHash: Buffer | null;
   scope: string | null;
   mcpProfile: boolean;
   createdAt: Date;
 };
 
-export type NewClient = Omit<ClientRow, 'mcpProfile' | 'createdAt'> & { fingerprint: Buffer };
+/** `fingerprint` null = never taken for another registration. */
+export type NewClient = Omit<ClientRow, 'mcpProfile' | 'createdAt'> & { fingerprint: Buffer | null };
 
 const columns = `id, name, redirect_uris as "redirectUris", grant_types as "grantTypes", auth_method as "authMethod",
-  scope, mcp_profile as "mcpProfile", created_at as "createdAt"`;
+  secret_hash as "secretHash", scope, mcp_profile as "mcpProfile", created_at as "createdAt"`;
 
 const find = named<[string], ClientRow>('oauth_clients_find', `select ${columns} from oauth_clients where id = $1`);
 
@@ -31,18 +34,20 @@ export async function findClientByFingerprint(on: Queryable, fingerprint: Buffer
   return (await findByFingerprint(on, fingerprint))[0];
 }
 
-const insert = named<[string, string, string[], string[], string, string | null, Buffer], ClientRow>(
+type Insert = [string, string, string[], string[], string, Buffer | null, string | null, Buffer | null];
+
+const insert = named<Insert, ClientRow>(
   'oauth_clients_insert',
-  `insert into oauth_clients (id, name, redirect_uris, grant_types, auth_method, scope, fingerprint)
-   values ($1, $2, $3, $4, $5, $6, $7)
+  `insert into oauth_clients (id, name, redirect_uris, grant_types, auth_method, secret_hash, scope, fingerprint)
+   values ($1, $2, $3, $4, $5, $6, $7, $8)
    on conflict on constraint oauth_clients_fingerprint do update set fingerprint = excluded.fingerprint
    returning ${columns}`,
 );
 
-/** Stores a public client, or answers the one an identical registration made before. */
+/** Stores a client, or answers the one an identical registration made before. */
 export async function insertClient(on: Queryable, client: NewClient): Promise<ClientRow> {
-  const { id, name, redirectUris, grantTypes, authMethod, scope, fingerprint } = client;
-  const [row] = await insert(on, id, name, redirectUris, grantTypes, authMethod, scope, fingerprint);
+  const { id, name, redirectUris, grantTypes, authMethod, secretHash, scope, fingerprint } = client;
+  const [row] = await insert(on, id, name, redirectUris, grantTypes, authMethod, secretHash, scope, fingerprint);
   if (!row) throw new Error('The client was not stored.');
   return row;
 }
