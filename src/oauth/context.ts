@@ -14,8 +14,12 @@ export const paths = {
   authorize: '/oauth/mcp/authorize',
   consent: '/oauth/mcp/consent',
   token: '/oauth/mcp/token',
+  revoke: '/oauth/mcp/revoke',
+  introspect: '/oauth/mcp/introspect',
   /** The protected resource itself; its metadata stand below both well-known paths under this suffix. */
   resource: '/_mcp',
+  /** Where tokens work that were asked for without a resource. */
+  rest: '/api/v1',
 } as const;
 
 /** Seconds. Codes, tokens and their rows live by the database's clock; the consent request by ours. */

@@ -6,9 +6,11 @@ import { decideConsent, showConsent } from './consent.ts';
 import { type OAuthContext, type OAuthDeps, paths } from './context.ts';
 import { cors } from './cors.ts';
 import { OAuthError } from './errors.ts';
+import { introspect } from './introspect.ts';
 import { resourceMetadata, serverMetadata } from './metadata.ts';
 import { messagePage } from './pages.ts';
 import { register } from './register.ts';
+import { revoke } from './revoke.ts';
 import { token } from './token.ts';
 
 export { type Authentication, authenticate, challenge, type Door, scopeChallenge } from './bearer.ts';
@@ -30,11 +32,14 @@ export function oauthRoutes(deps: OAuthDeps): Hono<HttpEnv> {
       app.all(at, notAllowed('GET, HEAD, OPTIONS'));
     }
   }
-  for (const [path, handle] of [[paths.register, register] as const, [paths.token, token] as const]) {
+  const called = { [paths.register]: register, [paths.token]: token, [paths.revoke]: revoke };
+  for (const [path, handle] of Object.entries(called)) {
     app.use(path, cors(deps, ['POST'], 'allowed'));
     app.post(path, (c) => handle(c, deps));
     app.all(path, notAllowed('POST, OPTIONS'));
   }
+  app.post(paths.introspect, (c) => introspect(c, deps));
+  app.all(paths.introspect, notAllowed('POST'));
   app.on(['GET', 'POST'], paths.authorize, (c) => authorize(c, deps));
   app.get(`${paths.consent}/:id`, (c) => showConsent(c, deps));
   app.post(`${paths.consent}/:id`, (c) => decideConsent(c, deps));

@@ -10,12 +10,16 @@ export function serverMetadata(issuer: string) {
     authorization_endpoint: issuer + paths.authorize,
     token_endpoint: issuer + paths.token,
     registration_endpoint: issuer + paths.register,
+    revocation_endpoint: issuer + paths.revoke,
+    introspection_endpoint: issuer + paths.introspect,
     scopes_supported: requestableScopes,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: grantTypes,
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_methods_supported: authMethods,
+    introspection_endpoint_auth_methods_supported: authMethods,
     authorization_response_iss_parameter_supported: true,
   };
 }

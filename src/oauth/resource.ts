@@ -11,3 +11,8 @@ export function readResource(deps: OAuthDeps, fields: Fields): string | undefine
   }
   return asked[0];
 }
+
+/** Whom a token is for: the resource it is bound to, else both surfaces (RFC 7662 §2.2, RFC 9068 §2.2). */
+export function audienceOf(issuer: string, resource: string | null): string | string[] {
+  return resource ?? [`${issuer}${paths.resource}`, `${issuer}${paths.rest}`];
+}

@@ -134,3 +134,53 @@ const findAccess = named<[Buffer], AccessRow>(
 export async function findAccessToken(on: Queryable, hash: Buffer): Promise<AccessRow | undefined> {
   return (await findAccess(on, hash))[0];
 }
+
+export type OwnedToken = { kind: 'access' | 'refresh'; grantId: string; workspaceId: string; keyId: string };
+
+const findOf = named<[Buffer, string], OwnedToken>(
+  'oauth_tokens_find_of',
+  `select t.kind, t.grant_id as "grantId", g.workspace_id as "workspaceId", g.key_id as "keyId"
+   from oauth_tokens t join oauth_grants g on g.id = t.grant_id
+   where t.token_hash = $1 and g.client_id = $2`,
+);
+
+/** A token of that client, ended or not. */
+export async function findTokenOf(on: Queryable, hash: Buffer, clientId: string): Promise<OwnedToken | undefined> {
+  return (await findOf(on, hash, clientId))[0];
+}
+
+const endAccess = named<[Buffer], { ended: true }>(
+  'oauth_tokens_end_access',
+  `update oauth_tokens set expires_at = pharlo_now()
+   where token_hash = $1 and kind = 'access' and expires_at > pharlo_now()
+   returning true as ended`,
+);
+
+/** Ends one access token from the next request on. False when it had ended before. */
+export async function endAccessToken(on: Queryable, hash: Buffer): Promise<boolean> {
+  return (await endAccess(on, hash)).length > 0;
+}
+
+export type LiveToken = {
+  kind: 'access' | 'refresh';
+  workspaceId: string;
+  scopes: Scope[];
+  keyScopes: Scope[];
+  resource: string | null;
+  createdAt: Date;
+  expiresAt: Date;
+};
+
+const findLiveOf = named<[Buffer, string], LiveToken>(
+  'oauth_tokens_find_live_of',
+  `select t.kind, g.workspace_id as "workspaceId", t.scopes, k.scopes as "keyScopes", t.resource,
+          t.created_at as "createdAt", t.expires_at as "expiresAt"
+   from oauth_tokens t, ${liveGrant.tables}
+   where t.token_hash = $1 and t.rotated_at is null and t.expires_at > pharlo_now()
+     and g.id = t.grant_id and g.client_id = $2 and ${liveGrant.condition}`,
+);
+
+/** An access or refresh token of that client, if it may be used now. */
+export async function findLiveTokenOf(on: Queryable, hash: Buffer, clientId: string): Promise<LiveToken | undefined> {
+  return (await findLiveOf(on, hash, clientId))[0];
+}

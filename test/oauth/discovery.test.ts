@@ -5,6 +5,7 @@ import { createServer, issuer, type Json } from './server.ts';
 
 test('server metadata: the configured issuer whatever Host says, and only what works', async () => {
   await using server = await createServer();
+  const methods = ['none', 'client_secret_post', 'client_secret_basic'];
   for (const path of ['', '/_mcp']) {
     const response = await server.fetch(`/.well-known/oauth-authorization-server${path}`, {
       headers: { host: 'evil' },
@@ -16,12 +17,16 @@ test('server metadata: the configured issuer whatever Host says, and only what w
       authorization_endpoint: `${issuer}/oauth/mcp/authorize`,
       token_endpoint: `${issuer}/oauth/mcp/token`,
       registration_endpoint: `${issuer}/oauth/mcp/register`,
+      revocation_endpoint: `${issuer}/oauth/mcp/revoke`,
+      introspection_endpoint: `${issuer}/oauth/mcp/introspect`,
       scopes_supported: [...scopes, 'mcp.read', 'mcp.write'],
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
       grant_types_supported: ['authorization_code', 'refresh_token'],
       code_challenge_methods_supported: ['S256'],
-      token_endpoint_auth_methods_supported: ['none', 'client_secret_post', 'client_secret_basic'],
+      token_endpoint_auth_methods_supported: methods,
+      revocation_endpoint_auth_methods_supported: methods,
+      introspection_endpoint_auth_methods_supported: methods,
       authorization_response_iss_parameter_supported: true,
     });
   }
@@ -58,11 +63,11 @@ test('discovery answers every origin, HEAD and OPTIONS, and no other method', as
   assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET, HEAD, OPTIONS']);
 });
 
-test('register and token answer the listed origins only, never with credentials', async () => {
+test('register, token and revoke answer the listed origins only, never with credentials', async () => {
   await using server = await createServer();
   const listed = ['https://claude.ai', 'https://claude.com', 'https://inspector.example'];
   const foreign = ['https://evil.example', 'https://claude.ai.evil.example', 'http://claude.ai', 'null'];
-  for (const path of ['/oauth/mcp/register', '/oauth/mcp/token']) {
+  for (const path of ['/oauth/mcp/register', '/oauth/mcp/token', '/oauth/mcp/revoke']) {
     for (const origin of [...listed, ...foreign]) {
       const expected = listed.includes(origin) ? origin : null;
       const preflight = await server.fetch(path, {

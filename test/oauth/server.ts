@@ -115,12 +115,18 @@ export async function createServer(options: { publicUrl?: string } = {}) {
       const answer = await server.allow(await server.begin(clientId, changes), key);
       return new URL(answer.headers.get('location') ?? '').searchParams.get('code') ?? '';
     },
-    token: (form: Record<string, string> | [string, string][], headers: Record<string, string> = {}) =>
-      server.fetch('/oauth/mcp/token', {
+    post: (path: string, form: Record<string, string> | [string, string][], headers: Record<string, string> = {}) =>
+      server.fetch(path, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
         body: new URLSearchParams(form).toString(),
       }),
+    token: (form: Record<string, string> | [string, string][], headers: Record<string, string> = {}) =>
+      server.post('/oauth/mcp/token', form, headers),
+    revoke: (clientId: string, token: string, more: Record<string, string> = {}) =>
+      server.post('/oauth/mcp/revoke', { client_id: clientId, token, ...more }),
+    introspect: (clientId: string, token: string, more: Record<string, string> = {}) =>
+      server.post('/oauth/mcp/introspect', { client_id: clientId, token, ...more }),
     exchange: (clientId: string, code: string, changes: Record<string, string> = {}) =>
       server.token({
         grant_type: 'authorization_code',
