@@ -39,6 +39,8 @@ export const errorKinds = {
   media_not_allowed: 'invalid',
   media_type_unsupported: 'invalid',
   media_too_large: 'invalid',
+  confirmation_invalid: 'conflict',
+  declined: 'conflict',
   rate_limited: 'throttled',
   platform_unavailable: 'unavailable',
   internal: 'internal',

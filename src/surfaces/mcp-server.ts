@@ -1,4 +1,4 @@
-import { ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { CLIENT_CAPABILITIES_META_KEY, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
 import { toCredits } from '../domain/credits.ts';
@@ -6,6 +6,7 @@ import type { DomainError, ErrorKind } from '../domain/errors.ts';
 import { execute, type McpFace, type Operation } from '../operation.ts';
 import { operations } from '../operations/index.ts';
 import { errorBody, publicError } from './errors.ts';
+import { confirmationOf, type Round } from './mcp-confirm.ts';
 import { complete, getPrompt, listPrompts } from './mcp-prompts.ts';
 import { listResources, listResourceTemplates, readResource, resourceOperation } from './mcp-resources.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
@@ -59,10 +60,15 @@ export function createServer(deps: Deps, caller: Caller): Server {
   server.setRequestHandler('tools/list', () => ({
     tools: tools.filter(({ op }) => caller.scopes.has(op.access)).map(({ listed }) => listed) as never,
   }));
-  server.setRequestHandler('tools/call', async ({ params }) => {
+  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
     const tool = byName.get(params.name);
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.');
-    return callTool(deps, tool, params.arguments ?? {}, caller);
+    const round = {
+      capabilities: (mcpReq.envelope as Record<string, unknown> | undefined)?.[CLIENT_CAPABILITIES_META_KEY],
+      responses: mcpReq.inputResponses,
+      state: mcpReq.requestState<string>(),
+    };
+    return callTool(deps, tool, objectsFromText(tool.op, params.arguments ?? {}), caller, round);
   });
   server.setRequestHandler('resources/list', () => ({ resources: listResources(caller) }));
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: listResourceTemplates(caller) }));
@@ -73,9 +79,11 @@ export function createServer(deps: Deps, caller: Caller): Server {
   return server;
 }
 
-async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, caller: Caller) {
+async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, caller: Caller, round: Round) {
   try {
-    const outcome = await execute(deps, tool.op, objectsFromText(tool.op, given), caller);
+    const question = await confirmationOf(deps, caller, tool.op, given, round);
+    if (question) return question;
+    const outcome = await execute(deps, tool.op, given, caller);
     const credits = {
       used: toCredits(outcome.used),
       ...(outcome.balance !== undefined && { balance: toCredits(outcome.balance) }),

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { type Harness, startHarness } from '../harness.ts';
+import { getToken, rpc, type ToolResult } from '../mcp-client.ts';
+
+let pharlo: Harness;
+let token: string;
+before(async () => {
+  pharlo = await startHarness();
+  token = await getToken(pharlo);
+});
+after(() => pharlo[Symbol.asyncDispose]());
+
+const version = '2026-07-28';
+const input = { assignmentId: randomUUID() };
+
+type Round = { resultType: string; requestState?: string; inputRequests?: Record<string, unknown> } & ToolResult;
+
+/** A tools/call of the 2026-07-28 era; a client that can ask its person says so. */
+async function call(extra: Record<string, unknown> = {}, given: unknown = input, canAsk = true, bearer = token) {
+  const capabilities = canAsk ? { elicitation: { form: {} } } : {};
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
+  };
+  const message = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'cancel_assignment', arguments: given, _meta, ...extra },
+  };
+  const headers = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'cancel_assignment' };
+  const { body } = await rpc(pharlo, bearer, message, headers);
+  return body.result as Round;
+}
+
+const accepted = { inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } };
+const errorOf = (round: Round) => round._meta['pharlo.io/error']?.code;
+
+test('a destructive call is asked for first, free, and goes on once the person agrees', async () => {
+  const asked = await call();
+  assert.equal(asked.resultType, 'input_required');
+  assert.ok(asked.inputRequests?.confirm);
+  assert.match(JSON.stringify(asked.inputRequests), new RegExp(input.assignmentId));
+  const done = await call({ ...accepted, requestState: asked.requestState });
+  assert.equal(errorOf(done), 'not_found');
+  const again = await call({ ...accepted, requestState: asked.requestState });
+  assert.equal(errorOf(again), 'confirmation_invalid');
+  const { body } = await pharlo.rest('GET', '/assignments');
+  assert.equal(body.total, 0);
+});
+
+test('declining does nothing and costs nothing', async () => {
+  for (const confirm of [
+    { action: 'decline' },
+    { action: 'cancel' },
+    { action: 'accept', content: { confirm: false } },
+    { action: 'accept' },
+  ]) {
+    const asked = await call();
+    const answer = await call({ inputResponses: { confirm }, requestState: asked.requestState });
+    assert.equal(errorOf(answer), 'declined');
+    assert.equal(answer._meta['pharlo.io/credits'].used, 0);
+  }
+});
+
+test('an agreement counts for its own call only: arguments, principal, time and seal', async () => {
+  const asked = await call();
+  const state = { ...accepted, requestState: asked.requestState };
+  assert.equal(errorOf(await call(state, { assignmentId: randomUUID() })), 'confirmation_invalid');
+  assert.equal(errorOf(await call(state, input, true, await getToken(pharlo))), 'confirmation_invalid');
+  const tampered = `AAAA${asked.requestState?.slice(4)}`;
+  assert.equal(errorOf(await call({ ...accepted, requestState: tampered })), 'confirmation_invalid');
+  assert.equal(errorOf(await call(accepted)), 'confirmation_invalid');
+  await pharlo.advance(5 * 60_000 + 1);
+  assert.equal(errorOf(await call(state)), 'confirmation_invalid');
+});
+
+test('bad input is told before anybody is asked, and clients that cannot ask are not stopped', async () => {
+  assert.equal(errorOf(await call({}, { assignmentId: 'x' })), 'validation_failed');
+  assert.equal(errorOf(await call({}, input, false)), 'not_found');
+});
