@@ -1,4 +1,6 @@
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { allowedHosts } from './net/urls.ts';
 
 export type Role = 'all' | 'web' | 'worker';
 
@@ -54,7 +56,7 @@ export function readConfig(environment: Environment): Config {
   if (!isLocal && !publicUrl.startsWith('https:')) {
     throw new ConfigError('PHARLO_PUBLIC_URL must be https:// unless its host is localhost.');
   }
-  const databaseUrl = get('DATABASE_URL');
+  const databaseUrl = readDatabaseUrl('DATABASE_URL', get('DATABASE_URL'));
   const role = readChoice('PHARLO_ROLE', get('PHARLO_ROLE'), ['all', 'web', 'worker'] as const, 'all');
   if (role !== 'all' && !databaseUrl) {
     throw new ConfigError(`PHARLO_ROLE=${role} needs DATABASE_URL: the embedded store serves one process.`);
@@ -64,6 +66,7 @@ export function readConfig(environment: Environment): Config {
     throw new ConfigError('PHARLO_SECRET_KEY is required with DATABASE_URL: 32 random bytes in base64.');
   }
   const plans = readPlans(get('PHARLO_PLANS'));
+  for (const slug of mentionedPlatforms(environment)) readPlatform(slug, get);
   return Object.freeze({
     port,
     hosts: readHosts(get('HOST'), isLocal),
@@ -72,11 +75,11 @@ export function readConfig(environment: Environment): Config {
     role,
     dataDir: get('PHARLO_DATA_DIR') ?? './data',
     databaseUrl,
-    databaseDirectUrl: get('DATABASE_DIRECT_URL') ?? databaseUrl,
+    databaseDirectUrl: readDatabaseUrl('DATABASE_DIRECT_URL', get('DATABASE_DIRECT_URL')) ?? databaseUrl,
     secretKeys,
-    trustedProxies: readList(get('PHARLO_TRUSTED_PROXIES')),
+    trustedProxies: readNetworks(get('PHARLO_TRUSTED_PROXIES')),
     allowedOrigins: readList(get('PHARLO_ALLOWED_ORIGINS')).map((text) => readOrigin('PHARLO_ALLOWED_ORIGINS', text)),
-    allowedPrivateHosts: readList(get('PHARLO_ALLOWED_PRIVATE_HOSTS')),
+    allowedPrivateHosts: readPrivateHosts(get('PHARLO_ALLOWED_PRIVATE_HOSTS')),
     plans,
     defaultPlan: readChoice(
       'PHARLO_DEFAULT_PLAN',
@@ -132,10 +135,32 @@ function readList(text: string | undefined): string[] {
     .filter(Boolean);
 }
 
+function readNetworks(text: string | undefined): string[] {
+  const networks = readList(text);
+  if (networks.every((network) => ipaddr.isValidCIDR(network))) return networks;
+  throw new ConfigError('PHARLO_TRUSTED_PROXIES must be CIDRs such as 10.0.0.0/8, separated by commas.');
+}
+
+function readPrivateHosts(text: string | undefined): string[] {
+  const hosts = readList(text);
+  try {
+    allowedHosts(hosts);
+    return hosts;
+  } catch {
+    throw new ConfigError('PHARLO_ALLOWED_PRIVATE_HOSTS must be host or host:port, separated by commas.');
+  }
+}
+
+function readDatabaseUrl(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol))) return text;
+  throw new ConfigError(`${name} must be a URL such as postgres://user:password@host:5432/pharlo.`);
+}
+
 function readSecretKeys(current: string | undefined, previous: string | undefined): Uint8Array[] | undefined {
   const decode = (name: string, text: string) => {
     const bytes = Buffer.from(text, 'base64');
-    if (bytes.length !== 32) throw new ConfigError(`${name} must be 32 bytes in base64.`);
+    const exact = bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '');
+    if (bytes.length !== 32 || !exact) throw new ConfigError(`${name} must be 32 bytes in base64.`);
     return bytes;
   };
   if (!current) {
@@ -184,6 +209,13 @@ function readSandboxUrl(
     throw new ConfigError('PHARLO_SANDBOX_URL must be on another host than PHARLO_PUBLIC_URL.');
   }
   return origin;
+}
+
+const platformSetting = /^PHARLO_([A-Z0-9]+)_(?:CLIENT_ID|CLIENT_SECRET|AUTH_URL|API_URL)$/;
+
+/** Slugs of the platforms the environment names, so that a wrong setting stops the start and not a later request. */
+function mentionedPlatforms(environment: Environment): string[] {
+  return Object.keys(environment).flatMap((name) => platformSetting.exec(name)?.[1]?.toLowerCase() ?? []);
 }
 
 function readPlatform(slug: string, get: (name: string) => string | undefined): PlatformSettings {
