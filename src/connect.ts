@@ -10,6 +10,7 @@ import {
   type NewConnection,
 } from './store/connections.ts';
 import type { Tx } from './store/db.ts';
+import { wakeAssignments } from './store/publish-jobs.ts';
 import {
   beginTicket,
   findTicketBySecret,
@@ -18,7 +19,7 @@ import {
   type TicketRow,
   takeTicket,
 } from './store/tickets.ts';
-import { storeTokens } from './tokens.ts';
+import { reconnectRequired, storeTokens } from './tokens.ts';
 
 /** The browser's half of connecting a channel: a ticket's page, the way to the platform, the way back. */
 
@@ -134,5 +135,7 @@ async function saveAccount(deps: Deps, tx: Tx, ticket: TicketRow, account: Accou
   if (known) await describeConnection(tx, ticket.workspaceId, known, connection);
   else await insertConnection(tx, connection);
   await storeTokens(deps, tx, { workspaceId: ticket.workspaceId, id }, account.tokens);
+  await wakeAssignments(tx, ticket.workspaceId, id, reconnectRequired);
+  tx.afterCommit(() => deps.nudge('publish'));
   return id;
 }

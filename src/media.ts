@@ -97,15 +97,14 @@ export async function openMedia(
 ): Promise<MediaStream> {
   const { offset, signal } = known;
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  let response: Response;
-  try {
-    response = await get(deps, place, headers, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    const refused = error instanceof OutgoingError && lasting.has(error.code);
-    throw new PlatformFailure(refused ? 'rejected' : 'retry', unreachable.code, `The media ${unreachable.message}.`);
+  let response = await getForPublishing(deps, place, headers, signal);
+  if (offset > 0 && response.status === 206 && totalOf(response, offset) === undefined) {
+    // Not the part that was asked for: only the whole file can be trusted.
+    await response.body?.cancel();
+    response = await getForPublishing(deps, place, {}, signal);
   }
-  if (response.status !== 200 && response.status !== 206) {
+  const inPart = response.status === 206 && totalOf(response, offset) !== undefined;
+  if (response.status !== 200 && !inPart) {
     await response.body?.cancel();
     const heals = response.status >= 500 || response.status === 429 || response.status === 408;
     const text = `The media answered with status ${response.status} instead of the file.`;
@@ -113,8 +112,18 @@ export async function openMedia(
   }
   const total = totalOf(response, offset);
   const source = response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
-  const body = response.status === 200 && offset > 0 ? dropped(source, offset) : source;
+  const body = !inPart && offset > 0 ? dropped(source, offset) : source;
   return { body: healing(body, signal), contentType: known.contentType, ...(total !== undefined && { total }) };
+}
+
+async function getForPublishing(deps: Deps, place: Place, headers: Record<string, string>, signal: AbortSignal) {
+  try {
+    return await get(deps, place, headers, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const refused = error instanceof OutgoingError && lasting.has(error.code);
+    throw new PlatformFailure(refused ? 'rejected' : 'retry', unreachable.code, `The media ${unreachable.message}.`);
+  }
 }
 
 async function* dropped(body: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {

@@ -8,14 +8,21 @@ import type { Queryable } from './store/db.ts';
 const renewBeforeMs = 10 * 60_000;
 const timeoutMs = 20_000;
 
+/** What a job says while it waits for a person to connect its channel again. */
+export const reconnectRequired = 'reconnect_required';
+
 type Place = { workspaceId: string; id: string };
 
 const context = (place: Place) => `connection:${place.workspaceId}:${place.id}:tokens`;
 
-/** Seals and stores what a platform gave, and plans the next renewal. */
-export async function storeTokens(deps: Deps, on: Queryable, place: Place, tokens: Tokens): Promise<void> {
+/**
+ * Seals and stores what a platform gave, and plans the next renewal. With `lease`, only while that refresh claim
+ * stands: a consent given meanwhile is newer. False when it does not.
+ */
+export function storeTokens(deps: Deps, on: Queryable, place: Place, tokens: Tokens, lease?: string): Promise<boolean> {
   const renewable = tokens.refreshToken !== undefined && tokens.expiresAt !== undefined;
-  await saveTokens(on, place, {
+  return saveTokens(on, place, {
+    lease,
     sealed: deps.vault.seal(context(place), JSON.stringify(tokens)),
     expiresAt: tokens.expiresAt === undefined ? null : new Date(tokens.expiresAt),
     refreshAt: renewable ? new Date(Math.max((tokens.expiresAt ?? 0) - renewBeforeMs, deps.now())) : null,
@@ -53,7 +60,7 @@ export async function freshTokens(deps: Deps, connection: ConnectionRow): Promis
 export async function renewTokens(deps: Deps, connection: ConnectionRow): Promise<Tokens> {
   const lease = newId(deps.now(), deps.random);
   const claimed = await claimRefresh(deps.db, connection.workspaceId, connection.id, lease);
-  if (!claimed) throw new PlatformFailure('retry', 'refresh_running', 'The channel is just being renewed.', 1000);
+  if (!claimed) throw new PlatformFailure('retry', 'refresh_running', 'The channel is just being renewed.');
   return renewClaimed(deps, claimed, lease);
 }
 
@@ -64,11 +71,11 @@ export async function renewClaimed(deps: Deps, claimed: ConnectionRow, lease: st
     if (!tokens || claimed.tokenRevokedAt) throw dead();
     const { connector, network } = channelOf(deps, claimed);
     const fresh = await connector.oauth.refresh(network, tokens, deps.now(), AbortSignal.timeout(timeoutMs));
-    await storeTokens(deps, deps.db, claimed, fresh);
+    if (!(await storeTokens(deps, deps.db, claimed, fresh, lease))) throw outrun();
     return fresh;
   } catch (error) {
     if (error instanceof PlatformFailure && error.kind === 'reauthorize') {
-      await markRevoked(deps.db, claimed.workspaceId, claimed.id);
+      if (!(await markRevoked(deps.db, claimed, lease))) throw outrun();
     } else {
       await postponeRefresh(deps.db, claimed.id, lease);
     }
@@ -76,6 +83,11 @@ export async function renewClaimed(deps: Deps, claimed: ConnectionRow, lease: st
   }
 }
 
+/** The channel was connected again while this refresh ran; its outcome is about tokens of the past. */
+function outrun(): PlatformFailure {
+  return new PlatformFailure('retry', 'reconnected', 'The channel was just connected again.');
+}
+
 function dead(): PlatformFailure {
-  return new PlatformFailure('reauthorize', 'reconnect_required', 'The channel must be connected again.');
+  return new PlatformFailure('reauthorize', reconnectRequired, 'The channel must be connected again.');
 }

@@ -9,8 +9,11 @@ export type Job = {
   /** Prolongs the claim. False when it is lost. */
   renew(): Promise<boolean>;
   /** Gives the claim back after a failure nobody foresaw. */
-  release(): Promise<void>;
+  abandon(): Promise<void>;
 };
+
+/** Thrown by a step that finds its claim taken or its job cancelled: whatever it has left to write must not be written. */
+export class ClaimLost extends Error {}
 
 /** One kind of job: how many at once, how to claim due rows, when the next is due. */
 export type Kind = {
@@ -29,6 +32,8 @@ export type Engine = {
 };
 
 const pollMs = 1000;
+/** What is due but was not to be had is being claimed or cancelled by somebody else. */
+const takenMs = 20;
 const renewEveryMs = 4000;
 /** A claim lasts 15 s; when no renewal was confirmed for this long the step must stop. */
 const unconfirmedMs = 10_000;
@@ -95,7 +100,8 @@ async function fill(
       running.add(work);
     }
     if (jobs.length === free) return pollMs;
-    return Math.min(pollMs, Math.max(1, (await kind.nextDue()) ?? pollMs));
+    const dueInMs = (await kind.nextDue()) ?? pollMs;
+    return Math.min(pollMs, dueInMs > 0 ? dueInMs : takenMs);
   } catch (error) {
     deps.log.error('claim_failed', error, { job: kind.kind });
     return pollMs;
@@ -104,19 +110,27 @@ async function fill(
 
 async function supervise(deps: Deps, kind: JobKind, job: Job, stop: AbortSignal): Promise<void> {
   const lost = new AbortController();
-  let confirmedAt = performance.now();
+  let running = true;
+  const lose = () => lost.abort(new ClaimLost());
+  // A renewal that hangs confirms nothing, so the watch does not wait for one.
+  let watch = setTimeout(lose, unconfirmedMs);
   const renewal = setInterval(async () => {
     const askedAt = performance.now();
     const alive = await job.renew().catch(() => undefined);
-    if (alive) confirmedAt = askedAt;
-    if (alive === false || performance.now() - confirmedAt > unconfirmedMs) lost.abort(new Error('The claim is lost.'));
+    if (alive === false) lose();
+    if (!alive) return;
+    clearTimeout(watch);
+    if (running) watch = setTimeout(lose, unconfirmedMs - (performance.now() - askedAt));
   }, renewEveryMs);
   try {
     await job.run({ stop, lost: lost.signal });
   } catch (error) {
+    if (error instanceof ClaimLost || lost.signal.aborted) return;
     deps.log.error('job_failed', error, { job: kind, id: job.id });
-    if (!lost.signal.aborted) await job.release().catch((failure) => deps.log.error('release_failed', failure));
+    await job.abandon().catch((failure) => deps.log.error('abandon_failed', failure));
   } finally {
+    running = false;
     clearInterval(renewal);
+    clearTimeout(watch);
   }
 }

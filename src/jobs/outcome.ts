@@ -3,7 +3,8 @@ import { type AssignmentStatus, pathTo } from '../domain/assignment.ts';
 import type { Draft, Progress, StepResult } from '../platforms/contract.ts';
 import { appendEvent } from '../store/assignments.ts';
 import { refundAssignment } from '../store/ledger.ts';
-import { type ClaimedAssignment, moveAssignment, type Transition } from '../store/publish-jobs.ts';
+import { type ClaimedAssignment, moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
+import { reconnectRequired } from '../tokens.ts';
 
 /** What survives a crash between two steps, sealed: upload URLs are secrets. */
 export type Memory = {
@@ -13,17 +14,27 @@ export type Memory = {
   madeAt?: number;
   /** Epoch ms since which the job waits for a person to re-connect the channel. */
   waitingSince?: number;
+  /** The most bytes ever sent: only getting beyond them makes a failure the first one again. */
+  furthest?: number;
 };
 
-type Work = { deps: Deps; row: ClaimedAssignment; memory: Memory };
+export type Work = {
+  deps: Deps;
+  row: ClaimedAssignment;
+  memory: Memory;
+  /** Bytes told by the connector in this step. */
+  sent: Sent;
+};
 
 const dayMs = 24 * 3600 * 1000;
-const maxRetries = 12;
+export const maxRetries = 12;
 const context = (row: ClaimedAssignment) => `assignment:${row.workspaceId}:${row.id}:progress`;
 
-export function openMemory(deps: Deps, row: ClaimedAssignment): Memory {
-  const plain = row.progress && deps.vault.open(context(row), row.progress);
-  return plain ? (JSON.parse(plain) as Memory) : { step: {} };
+/** Undefined when the key that sealed it is gone: what cannot be read must not be taken for nothing. */
+export function openMemory(deps: Deps, row: ClaimedAssignment): Memory | undefined {
+  if (!row.progress) return { step: {} };
+  const plain = deps.vault.open(context(row), row.progress);
+  return plain === undefined ? undefined : (JSON.parse(plain) as Memory);
 }
 
 export function sealMemory(deps: Deps, row: ClaimedAssignment, memory: Memory): Buffer {
@@ -34,13 +45,17 @@ export function sealMemory(deps: Deps, row: ClaimedAssignment, memory: Memory): 
  * Writes a transition, its timeline and its refund in one transaction, if the claim still stands. An intent found at
  * the claim stays until somebody says that its outcome is known.
  */
-async function move(work: Work, to: Omit<Transition, 'progress'>, options: { refund?: boolean; detail?: string } = {}) {
-  const { deps, row, memory } = work;
+async function move(
+  work: Work,
+  to: Omit<Transition, 'progress' | 'sent'>,
+  options: { refund?: boolean; detail?: string } = {},
+): Promise<void> {
+  const { deps, row, memory, sent } = work;
   const ended = to.dueInMs === undefined;
   await deps.db.transaction(async (tx) => {
     const progress = ended ? null : sealMemory(deps, row, memory);
     const keepIntent = to.keepIntent ?? row.intentDeadline !== null;
-    if (!(await moveAssignment(tx, row, { ...to, progress, keepIntent }))) return;
+    if (!(await moveAssignment(tx, row, { ...to, progress, keepIntent, sent }))) return;
     const passed: AssignmentStatus[] = to.status === row.status ? [] : pathTo(row.status, to.status);
     for (const status of passed) await appendEvent(tx, row, status, status === to.status ? options.detail : undefined);
     if (options.refund) await refundAssignment(tx, row.workspaceId, row.id);
@@ -55,7 +70,9 @@ export async function endStep(work: Work, draft: Draft, result: StepResult): Pro
     return move(work, { status: 'published', postId: result.postId, url: result.url, keepIntent: false });
   }
   memory.step = result.progress;
-  if (result.state === 'ready') return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false });
+  if (result.state === 'ready') {
+    return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false, retries: work.row.retries });
+  }
   memory.madeAt ??= deps.now();
   if (deps.now() - memory.madeAt > dayMs) {
     return fail(
@@ -86,12 +103,14 @@ const unknownText =
 /** The look for the post found nothing, and that is certain: goes on where the platform stands. */
 export function resumeAfterLook(work: Work, progress: Progress): Promise<void> {
   work.memory.step = progress;
-  return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false });
+  const retries = failuresInARow(work);
+  return move(work, { status: work.row.status, dueInMs: backOffMs(work.deps, retries), keepIntent: false, retries });
 }
 
 /** Waits until nobody can still be making the post, then looks for it. */
 export function lookLater(work: Work, afterMs: number): Promise<void> {
-  return move(work, { status: work.row.status, dueInMs: afterMs, keepIntent: true, waitingReason: 'checking_outcome' });
+  const { status, retries } = work.row;
+  return move(work, { status, dueInMs: afterMs, keepIntent: true, waitingReason: 'checking_outcome', retries });
 }
 
 /** A passing failure: tries again later each time, with jitter, and gives up after a dozen in a row. */
@@ -99,24 +118,31 @@ export function retryLater(
   work: Work,
   failure: { code: string; message: string; afterMs: number | undefined },
 ): Promise<void> {
-  const { row, deps } = work;
-  if (row.retries >= maxRetries) return fail(work, failure.code, failure.message, true);
-  const jitter = 0.5 + (deps.random(1)[0] ?? 0) / 512;
-  const backOffMs = Math.min(600_000, 1000 * 2 ** row.retries) * jitter;
-  return move(work, {
-    status: row.status,
-    dueInMs: failure.afterMs ?? backOffMs,
-    waitingReason: failure.code,
-    retried: true,
-  });
+  const retries = failuresInARow(work);
+  if (retries > maxRetries) return fail(work, failure.code, failure.message, true);
+  const dueInMs = Math.max(failure.afterMs ?? 0, backOffMs(work.deps, retries));
+  return move(work, { status: work.row.status, dueInMs, waitingReason: failure.code, retries });
 }
 
-/** The channel's grant is dead: waits up to a day for a person to connect it again. */
+/** This failure included. A step that saved or sent the same again has made no headway. */
+function failuresInARow({ row, memory, sent }: Work): number {
+  const { bytes = 0 } = sent;
+  if (bytes <= (memory.furthest ?? 0)) return row.retries + 1;
+  memory.furthest = bytes;
+  return 1;
+}
+
+function backOffMs(deps: Deps, retries: number): number {
+  const jitter = 0.5 + (deps.random(1)[0] ?? 0) / 512;
+  return Math.min(600_000, 1000 * 2 ** (retries - 1)) * jitter;
+}
+
+/** The channel's grant is dead: waits up to a day for a person to connect it again, which makes the job due at once. */
 export function waitForReconnect(work: Work): Promise<void> {
   const { deps, memory, row } = work;
   memory.waitingSince ??= deps.now();
   if (deps.now() - memory.waitingSince > dayMs) {
-    return fail(work, 'reconnect_required', 'The channel was not connected again within a day.', true);
+    return fail(work, reconnectRequired, 'The channel was not connected again within a day.', true);
   }
-  return move(work, { status: row.status, dueInMs: 60_000, waitingReason: 'reconnect_required' });
+  return move(work, { status: row.status, dueInMs: 60_000, waitingReason: reconnectRequired });
 }

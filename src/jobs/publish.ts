@@ -1,5 +1,6 @@
 import type { Deps } from '../deps.ts';
 import { handlerVersion } from '../domain/assignment.ts';
+import { canonicalJson } from '../domain/json.ts';
 import { openMedia } from '../media.ts';
 import {
   type Connector,
@@ -14,6 +15,7 @@ import {
 import type { AssignmentRow } from '../store/assignments.ts';
 import { type ConnectionRow, findConnection } from '../store/connections.ts';
 import {
+  abandonAssignment,
   type ClaimedAssignment,
   claimAssignments,
   commitIntent,
@@ -23,16 +25,17 @@ import {
   saveProgress,
 } from '../store/publish-jobs.ts';
 import { channelOf, freshTokens, renewTokens } from '../tokens.ts';
-import type { Job, Kind } from './engine.ts';
+import { ClaimLost, type Job, type Kind } from './engine.ts';
 import {
   endStep,
   fail,
   lookLater,
-  type Memory,
+  maxRetries,
   openMemory,
   resumeAfterLook,
   retryLater,
   sealMemory,
+  type Work,
   waitForReconnect,
 } from './outcome.ts';
 
@@ -48,30 +51,28 @@ export function publishKind(deps: Deps, slots: number): Kind {
       const rows = await claimAssignments(deps.db, { limit, leaseToken, handlerVersion });
       return rows.map((row) => jobOf(deps, row));
     },
-    nextDue: () => msUntilNextDue(deps.db),
+    nextDue: () => msUntilNextDue(deps.db, handlerVersion),
   };
 }
-
-type Work = {
-  deps: Deps;
-  row: ClaimedAssignment;
-  /** Bytes told by the connector, written with the next renewal. */
-  sent: { bytes?: number; total?: number };
-  memory: Memory;
-};
 
 type Signals = { stop: AbortSignal; lost: AbortSignal };
 
 type Channel = { connection: ConnectionRow; connector: Connector; network: Network; accessToken: string };
 
 function jobOf(deps: Deps, row: ClaimedAssignment): Job {
-  const work: Work = { deps, row, sent: {}, memory: openMemory(deps, row) };
+  const memory = openMemory(deps, row);
+  const work: Work = { deps, row, sent: {}, memory: memory ?? { step: {} } };
   return {
     id: row.id,
-    run: (signals) => run(work, signals),
-    renew: () => renewLease(deps.db, row, work.sent.bytes, work.sent.total),
-    release: () => releaseAssignment(deps.db, row, 1000),
+    run: (signals) => (memory ? run(work, signals) : failUnreadable(work)),
+    renew: () => renewLease(deps.db, row, work.sent),
+    abandon: () => abandonAssignment(deps.db, row),
   };
+}
+
+function failUnreadable(work: Work): Promise<void> {
+  const text = 'What was saved of this job cannot be read: the secret key of this server was changed.';
+  return fail(work, 'progress_unreadable', text, true);
 }
 
 async function run(work: Work, signals: Signals): Promise<void> {
@@ -83,11 +84,16 @@ async function run(work: Work, signals: Signals): Promise<void> {
     return fail(work, 'internal_crash', 'Working on this stopped without a word, three times.', true);
   }
   if (row.lookInMs !== null && row.lookInMs > 0) return lookLater(work, row.lookInMs);
+  if (row.retries > maxRetries) {
+    const text = 'The platform did not answer when it was asked to make the post. No post was made.';
+    return fail(work, 'answer_lost', text, true);
+  }
   try {
     const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
     if (!connection) return await fail(work, 'connection_gone', 'The channel is no longer there.', false);
     const { connector, network } = channelOf(deps, connection);
     const { accessToken } = await freshTokens(deps, connection);
+    delete work.memory.waitingSince;
     await step(work, { connection, connector, network, accessToken }, signals);
   } catch (error) {
     await settleFailure(work, error, signals);
@@ -113,7 +119,10 @@ async function step(work: Work, channel: Channel, signals: Signals): Promise<voi
   return publishOnce(work, draft, channel, ready.progress, signals);
 }
 
-/** The once-step: the intent is committed first, with its deadline; a lost claim (or a cancel) keeps the post unmade. */
+/**
+ * The once-step: the intent is committed first, with its deadline; a lost claim (or a cancel) keeps the post unmade. Its
+ * time is counted from before the commit, so that a worker that was frozen sends nothing once others may look.
+ */
 async function publishOnce(
   work: Work,
   draft: Draft,
@@ -124,17 +133,30 @@ async function publishOnce(
   const { deps, row, memory } = work;
   if (signals.stop.aborted) return releaseAssignment(deps.db, row);
   memory.step = progress;
-  if (!(await commitIntent(deps.db, row, sealMemory(deps, row, memory), onceStepSeconds))) return;
-  const signal = AbortSignal.any([AbortSignal.timeout(onceStepSeconds * 1000), signals.lost]);
+  const endsAt = performance.now() + onceStepSeconds * 1000;
+  if (!(await commitIntent(deps.db, row, sealMemory(deps, row, memory), onceStepSeconds))) throw new ClaimLost();
+  const leftMs = Math.max(0, Math.floor(endsAt - performance.now()));
+  const signal = AbortSignal.any([AbortSignal.timeout(leftMs), signals.lost]);
   let result: StepResult;
   try {
-    result = await channel.connector.publish(draft, progress, ioOf(work, channel, signal));
+    result = await channel.connector.publish(draft, progress, ioOf(work, withDeadline(channel, endsAt), signal));
   } catch (error) {
     const certain = error instanceof PlatformFailure && error.kind !== 'unknown';
     if (!certain) return lookLater(work, (onceStepSeconds + 5) * 1000);
     throw error;
   }
   await endStep(work, draft, result);
+}
+
+/** Timers of a process that was frozen fire late; the clock does not. */
+function withDeadline(channel: Channel, endsAt: number): Channel {
+  const { network } = channel;
+  const tooLate = () => Object.assign(new Error('The time of the step is over.'), { sent: false });
+  const fetch: Network['fetch'] = async (url, init) => {
+    if (performance.now() >= endsAt) throw tooLate();
+    return network.fetch(url, init);
+  };
+  return { ...channel, network: { ...network, fetch } };
 }
 
 function settleFind(work: Work, draft: Draft, found: FindResult): Promise<void> {
@@ -157,12 +179,12 @@ async function settleFailure(work: Work, error: unknown, signals: Signals): Prom
     case 'unknown':
       return retryLater(work, { code, message, afterMs: retryAfterMs });
     case 'reauthorize':
-      return reauthorize(work);
+      return reauthorize(work, error);
   }
 }
 
 /** The access token was refused: renew it and go on from the saved progress; a dead grant waits for a person. */
-async function reauthorize(work: Work): Promise<void> {
+async function reauthorize(work: Work, { code, message }: PlatformFailure): Promise<void> {
   const { deps, row } = work;
   const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
   if (!connection || connection.tokenRevokedAt) return waitForReconnect(work);
@@ -171,8 +193,9 @@ async function reauthorize(work: Work): Promise<void> {
   } catch (error) {
     if (error instanceof PlatformFailure && error.kind === 'reauthorize') return waitForReconnect(work);
     if (!(error instanceof PlatformFailure)) throw error;
+    return retryLater(work, { code: error.code, message: error.message, afterMs: error.retryAfterMs });
   }
-  return retryLater(work, { code: 'token_renewed', message: 'The channel token was renewed.', afterMs: 500 });
+  return retryLater(work, { code, message, afterMs: undefined });
 }
 
 function draftOf(row: AssignmentRow, connection: ConnectionRow): Draft {
@@ -200,8 +223,10 @@ function ioOf(work: Work, channel: Channel, signal: AbortSignal): StepIo {
       return openMedia(deps, place, { contentType, offset, signal });
     },
     async save(progress) {
+      const moved = canonicalJson(progress) !== canonicalJson(memory.step);
       memory.step = progress;
-      if (!(await saveProgress(deps.db, row, sealMemory(deps, row, memory)))) throw new Error('The claim is lost.');
+      const saved = await saveProgress(deps.db, row, sealMemory(deps, row, memory), { moved, sent });
+      if (!saved) throw new ClaimLost();
     },
     report(bytes, total) {
       sent.bytes = bytes;

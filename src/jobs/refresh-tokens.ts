@@ -29,6 +29,6 @@ function jobOf(deps: Deps, row: ConnectionRow, leaseToken: string): Job {
       }
     },
     renew: async () => true,
-    release: () => postponeRefresh(deps.db, row.id, leaseToken),
+    abandon: () => postponeRefresh(deps.db, row.id, leaseToken),
   };
 }

@@ -18,7 +18,7 @@ export function sweepKind(deps: Deps): Kind {
         await expireReservations(deps.db);
         await sweepExpired(deps.db);
       };
-      return [{ id: 'sweep', run, renew: async () => true, release: async () => {} }];
+      return [{ id: 'sweep', run, renew: async () => true, abandon: async () => {} }];
     },
     nextDue: async () => nextAt - performance.now(),
   };

@@ -93,22 +93,26 @@ export async function insertConnection(tx: Tx, c: NewConnection): Promise<void> 
   );
 }
 
-const saveTokensStatement = named<[string, string, Buffer, Date | null, Date | null], { id: string }>(
+const saveTokensStatement = named<[string, string, Buffer, Date | null, Date | null, string | null], { id: string }>(
   'connections_save_tokens',
   `update connections
    set tokens = $3, token_expires_at = $4, refresh_due_at = $5, token_revoked_at = null, lease_until = null,
        lease_token = null, attempts = 0
-   where workspace_id = $1 and id = $2
+   where workspace_id = $1 and id = $2 and ($6::uuid is null or lease_token = $6)
    returning id`,
 );
 
-/** Stores sealed tokens; the connection works again. `refreshAt` is when they should be renewed. */
+/**
+ * Stores sealed tokens; the connection works again. `refreshAt` is when they should be renewed. With `lease`, only while
+ * that refresh claim stands; false when it does not.
+ */
 export async function saveTokens(
   on: Queryable,
   place: { workspaceId: string; id: string },
-  tokens: { sealed: Buffer; expiresAt: Date | null; refreshAt: Date | null },
-): Promise<void> {
-  await saveTokensStatement(on, place.workspaceId, place.id, tokens.sealed, tokens.expiresAt, tokens.refreshAt);
+  tokens: { sealed: Buffer; expiresAt: Date | null; refreshAt: Date | null; lease: string | undefined },
+): Promise<boolean> {
+  const { sealed, expiresAt, refreshAt, lease = null } = tokens;
+  return (await saveTokensStatement(on, place.workspaceId, place.id, sealed, expiresAt, refreshAt, lease)).length === 1;
 }
 
 const reviveStatement = named<[string, string, string, string | null, string | null], never>(
@@ -127,15 +131,23 @@ export async function describeConnection(
   await reviveStatement(tx, workspaceId, id, account.name, account.handle, account.thumbnailUrl);
 }
 
-const revokeStatement = named<[string, string], never>(
+const revokeStatement = named<[string, string, string], { id: string }>(
   'connections_mark_revoked',
   `update connections set token_revoked_at = pharlo_now(), refresh_due_at = null, lease_until = null, lease_token = null
-   where workspace_id = $1 and id = $2`,
+   where workspace_id = $1 and id = $2 and lease_token = $3
+   returning id`,
 );
 
-/** Flags a connection whose grant the platform has ended; only a person can repair it. */
-export async function markRevoked(on: Queryable, workspaceId: string, id: string): Promise<void> {
-  await revokeStatement(on, workspaceId, id);
+/**
+ * Flags a connection whose grant the platform has ended; only a person can repair it. False when the refresh claim that
+ * learned it no longer stands.
+ */
+export async function markRevoked(
+  on: Queryable,
+  { workspaceId, id }: { workspaceId: string; id: string },
+  lease: string,
+): Promise<boolean> {
+  return (await revokeStatement(on, workspaceId, id, lease)).length === 1;
 }
 
 const claimOne = named<[string, string, string], ConnectionRow>(

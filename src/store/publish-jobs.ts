@@ -16,17 +16,23 @@ export type ClaimedAssignment = AssignmentRow & {
   lookInMs: number | null;
 };
 
-/** The lease is 15 s; workers renew it well before. Nobody looks for an intended post before its deadline + 5 s. */
+/**
+ * The lease is 15 s; workers renew it well before. Every workspace's next job comes before any workspace's second, those
+ * in flight counted. Nobody looks for an intended post before its deadline + 5 s.
+ */
 const claimStatement = named<[number, string, number], ClaimedAssignment>(
   'publish_jobs_claim',
   `with busy as (
      select workspace_id, count(*) as jobs from assignments where lease_until > pharlo_now() group by workspace_id
+   ), queue as (
+     select id as queued_id, row_number() over (partition by workspace_id order by due_at) as place
+     from assignments
+     where due_at <= pharlo_now() and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $3
    ), ready as (
      select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was
-     from assignments a left join busy on busy.workspace_id = a.workspace_id
+     from queue join assignments a on a.id = queued_id left join busy on busy.workspace_id = a.workspace_id
      where a.due_at <= pharlo_now() and (a.lease_until is null or a.lease_until <= pharlo_now())
-       and a.handler_version <= $3
-     order by coalesce(busy.jobs, 0), a.due_at
+     order by coalesce(busy.jobs, 0) + place, a.due_at
      limit $1 for update of a skip locked
    ), event as (
      insert into assignment_events (workspace_id, assignment_id, sequence, status)
@@ -38,10 +44,11 @@ const claimStatement = named<[number, string, number], ClaimedAssignment>(
    )
    update assignments
    set status = case when status <> 'pending' then status when media = '[]' then 'processing' else 'uploading' end,
-       lease_until = pharlo_now() + interval '15 seconds', lease_token = $2, attempts = attempts + 1, stalls = stalls + 1
+       lease_until = pharlo_now() + interval '15 seconds', lease_token = $2, attempts = attempts + 1, stalls = stalls + 1,
+       waiting_reason = null, updated_at = pharlo_now()
    from ready where id = ready_id
    returning ${assignmentColumns}, lease_token as "leaseToken", progress, stalls, retries,
-     was = 'pending' and coalesce(scheduled_at, created_at) < pharlo_now() - interval '24 hours' as missed,
+     was = 'pending' and due_at < pharlo_now() - interval '24 hours' as missed,
      ceil(extract(epoch from intent_deadline + interval '5 seconds' - pharlo_now()) * 1000)::float8 as "lookInMs"`,
 );
 
@@ -68,22 +75,35 @@ const renew = named<[string, string, number | null, number | null], { id: string
 );
 
 /** Prolongs a claim and tells the bytes sent. False when the claim is lost. */
-export async function renewLease(on: Queryable, held: Held, sent?: number, total?: number): Promise<boolean> {
-  return (await renew(on, held.id, held.leaseToken, sent ?? null, total ?? null)).length === 1;
+export async function renewLease(on: Queryable, held: Held, { bytes, total }: Sent): Promise<boolean> {
+  return (await renew(on, held.id, held.leaseToken, bytes ?? null, total ?? null)).length === 1;
 }
 
-const saveStatement = named<[string, string, Buffer], { id: string }>(
+const saveStatement = named<[string, string, Buffer, boolean, number | null, number | null], { id: string }>(
   'publish_jobs_save_progress',
   `update assignments
-   set progress = $3, stalls = 0, retries = 0, lease_until = greatest(lease_until, pharlo_now() + interval '15 seconds'),
-       updated_at = pharlo_now()
+   set progress = $3, stalls = case when $4 then 0 else stalls end,
+       bytes_sent = coalesce($5, bytes_sent), bytes_total = coalesce($6, bytes_total),
+       lease_until = greatest(lease_until, pharlo_now() + interval '15 seconds'), updated_at = pharlo_now()
    where id = $1 and lease_token = $2 and lease_until > pharlo_now()
    returning id`,
 );
 
-/** Stores what the connector must know to go on. False when the claim is lost. */
-export async function saveProgress(on: Queryable, held: Held, sealed: Buffer): Promise<boolean> {
-  return (await saveStatement(on, held.id, held.leaseToken, sealed)).length === 1;
+/** Bytes told by a connector so far. */
+export type Sent = { bytes?: number; total?: number };
+
+/**
+ * Stores what the connector must know to go on. `moved` = it is not what was stored before, so the job is no stalled
+ * one. False when the claim is lost.
+ */
+export async function saveProgress(
+  on: Queryable,
+  held: Held,
+  sealed: Buffer,
+  { moved, sent }: { moved: boolean; sent: Sent },
+): Promise<boolean> {
+  const { bytes = null, total = null } = sent;
+  return (await saveStatement(on, held.id, held.leaseToken, sealed, moved, bytes, total)).length === 1;
 }
 
 const intendStatement = named<[string, string, Buffer, number], { id: string }>(
@@ -114,8 +134,9 @@ export type Transition = {
   dueInMs?: number | undefined;
   /** The step that makes the post was begun and its outcome is still open. */
   keepIntent?: boolean;
-  /** A healable failure: counts for the back-off. */
-  retried?: boolean;
+  /** Healable failures in a row; left out: none. */
+  retries?: number;
+  sent: Sent;
 };
 
 const moveStatement = named<unknown[], { id: string }>(
@@ -124,8 +145,8 @@ const moveStatement = named<unknown[], { id: string }>(
    set status = $3, progress = $4, platform_post_id = coalesce($5, platform_post_id),
        platform_url = coalesce($6, platform_url), errors = $7, waiting_reason = $8,
        due_at = pharlo_now() + $9::float8 * interval '1 ms', lease_until = null, lease_token = null,
-       intent_deadline = case when $10 then intent_deadline end, stalls = 0,
-       retries = case when $11 then retries + 1 else 0 end, updated_at = pharlo_now()
+       intent_deadline = case when $10 then intent_deadline end, stalls = 0, retries = $11,
+       bytes_sent = coalesce($12, bytes_sent), bytes_total = coalesce($13, bytes_total), updated_at = pharlo_now()
    where id = $1 and lease_token = $2
    returning id`,
 );
@@ -144,23 +165,54 @@ export async function moveAssignment(tx: Tx, held: Held, to: Transition): Promis
     to.waitingReason ?? null,
     to.dueInMs ?? null,
     to.keepIntent ?? false,
-    to.retried ?? false,
+    to.retries ?? 0,
+    to.sent.bytes ?? null,
+    to.sent.total ?? null,
   );
   return rows.length === 1;
 }
 
-const releaseStatement = named<[string, string, number], { id: string }>(
+const releaseStatement = named<[string, string], { id: string }>(
   'publish_jobs_release',
   `update assignments
    set lease_until = null, lease_token = null, attempts = greatest(attempts - 1, 0), stalls = greatest(stalls - 1, 0),
-       due_at = pharlo_now() + $3 * interval '1 ms'
+       due_at = pharlo_now()
    where id = $1 and lease_token = $2
    returning id`,
 );
 
 /** Gives a claim back untouched, e.g. at shutdown; it counts as no attempt. */
-export async function releaseAssignment(on: Queryable, held: Held, dueInMs = 0): Promise<void> {
-  await releaseStatement(on, held.id, held.leaseToken, dueInMs);
+export async function releaseAssignment(on: Queryable, held: Held): Promise<void> {
+  await releaseStatement(on, held.id, held.leaseToken);
+}
+
+const abandonStatement = named<[string, string], { id: string }>(
+  'publish_jobs_abandon',
+  `update assignments set lease_until = null, lease_token = null, due_at = pharlo_now() + interval '1 second'
+   where id = $1 and lease_token = $2
+   returning id`,
+);
+
+/** Gives a claim back after a failure nobody foresaw; like a crash it counts as a claim that never came back. */
+export async function abandonAssignment(on: Queryable, held: Held): Promise<void> {
+  await abandonStatement(on, held.id, held.leaseToken);
+}
+
+const wakeStatement = named<[string, string, string], { id: string }>(
+  'publish_jobs_wake',
+  `update assignments set due_at = pharlo_now()
+   where workspace_id = $1 and connection_id = $2 and waiting_reason = $3 and due_at > pharlo_now()
+   returning id`,
+);
+
+/** Makes the jobs of a connection that wait for that reason due now. */
+export async function wakeAssignments(
+  tx: Tx,
+  workspaceId: string,
+  connectionId: string,
+  reason: string,
+): Promise<void> {
+  await wakeStatement(tx, workspaceId, connectionId, reason);
 }
 
 const takeOver = named<[], { id: string }>(
@@ -173,14 +225,15 @@ export async function takeOverLeases(on: Queryable): Promise<number> {
   return (await takeOver(on)).length;
 }
 
-const nextDue = named<[], { ms: number | null }>(
+const nextDue = named<[number], { ms: number | null }>(
   'publish_jobs_next_due',
   `select ceil(extract(epoch from min(due_at) - pharlo_now()) * 1000)::int as ms
    from (select due_at from assignments
-         where due_at is not null and (lease_until is null or lease_until <= pharlo_now()) order by due_at limit 1) as first`,
+         where due_at is not null and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $1
+         order by due_at limit 1) as first`,
 );
 
-/** Ms until the next unclaimed job is due (0 or less = now), or undefined when none waits. */
-export async function msUntilNextDue(on: Queryable): Promise<number | undefined> {
-  return (await nextDue(on))[0]?.ms ?? undefined;
+/** Ms until the next unclaimed job this worker may do is due (0 or less = now), or undefined when none waits. */
+export async function msUntilNextDue(on: Queryable, handlerVersion: number): Promise<number | undefined> {
+  return (await nextDue(on, handlerVersion))[0]?.ms ?? undefined;
 }

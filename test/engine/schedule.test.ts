@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ended, startRig } from './rig.ts';
+
+const hourMs = 3_600_000;
+
+test('a scheduled job starts at its time by the clock of the database, not before', async () => {
+  await using rig = await startRig();
+  const scheduledAt = new Date(rig.pharlo.app.deps.now() + hourMs).toISOString();
+  const { id } = await rig.create({ scheduledAt, payload: { title: 'Later' } });
+  await rig.advance(hourMs - 60_000);
+  const { id: marker } = await rig.create({ payload: { title: 'Now' } });
+  await rig.until(marker, ended);
+  assert.equal((await rig.get(id)).status, 'pending', 'a job made later was done first');
+  await rig.advance(61_000);
+  const done = await rig.until(id, ended);
+  assert.equal(done.status, 'published');
+  const startedAt = done.timeline.find(({ status }) => status === 'uploading')?.at ?? '';
+  assert.ok(startedAt >= scheduledAt, `started ${startedAt}, scheduled ${scheduledAt}`);
+  assert.deepEqual(
+    (await rig.videos()).map(({ title }) => title),
+    ['Now', 'Later'],
+  );
+});
+
+test('a job found more than a day after its time fails as missed and costs nothing', async () => {
+  await using rig = await startRig({ work: false });
+  const at = (ms: number) => new Date(rig.pharlo.app.deps.now() + ms).toISOString();
+  const late = await rig.create({ scheduledAt: at(hourMs) });
+  const just = await rig.create({ scheduledAt: at(2 * hourMs + 60_000) });
+  assert.ok((await rig.cost(late.id)) > 0);
+  await rig.advance(26 * hourMs);
+  await rig.work();
+  const missed = await rig.until(late.id, ended);
+  assert.deepEqual(
+    [missed.status, missed.errors[0]?.code, missed.errors[0]?.retryable],
+    ['failed', 'schedule_missed', true],
+  );
+  assert.equal(await rig.cost(late.id), 0);
+  assert.equal((await rig.until(just.id, ended)).status, 'published');
+  assert.equal((await rig.videos()).length, 1);
+});
