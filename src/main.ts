@@ -82,6 +82,7 @@ try {
 function startFailure(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') return 'The port is in use: stop the other program or set PORT.';
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return ['Unknown option.', 'Usage:', ...usage].join('\n');
+  if (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+    return ['Unknown option or missing value.', 'Usage:', ...usage].join('\n');
   return `Pharlo could not start: ${error instanceof Error ? error.message : 'unknown reason'}`;
 }
