@@ -34,6 +34,8 @@ export type World = {
   /** Takes one log line. */
   write: (line: string) => void;
   lookup?: OutgoingOptions['lookup'];
+  /** How often an open stream's token is looked at again. */
+  recheckMs?: number;
 };
 
 export type App = AsyncDisposable & {
@@ -78,7 +80,7 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
     const nudge = (kind: JobKind) => wake.engine?.nudge(kind);
     const deps: Deps = { config, db, now, random, vault, outgoing, platforms, log, nudge };
     const sandbox = servesSandbox(config) ? stack.use(createSandboxServer(config, { now, random })) : undefined;
-    const routes = allRoutes(deps);
+    const routes = allRoutes(deps, world);
     const disposables = stack.move();
     const state = { draining: false };
     return {
@@ -102,7 +104,7 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
 
 type EdgeEnv = HttpEnv & { Bindings: HttpEnv['Variables'] };
 
-function allRoutes(deps: Deps): Hono<EdgeEnv> {
+function allRoutes(deps: Deps, { recheckMs }: Partial<World>): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   app.use(async (c, next) => {
     c.set('network', c.env.network);
@@ -114,7 +116,7 @@ function allRoutes(deps: Deps): Hono<EdgeEnv> {
   app.get('/api/doc.json', (c) => c.json(document));
   app.route('/', homeRoutes(deps));
   app.route('/', oauthRoutes(deps));
-  app.route('/_mcp', mcpRoutes(deps));
+  app.route('/_mcp', mcpRoutes(deps, recheckMs === undefined ? {} : { recheckMs }));
   app.route('/api/v1/oauth', connectRoutes(deps));
   app.route('/api/v1', restRoutes(deps));
   return app;

@@ -174,3 +174,18 @@ export async function findAssignmentWithEvents(
 ): Promise<(AssignmentRow & { events: EventRow[] }) | undefined> {
   return (await findWithEvents(on, workspaceId, id, organizationId ?? null))[0];
 }
+
+const versions = named<[readonly string[], string | null, string | null], { id: string; version: string }>(
+  'assignments_versions',
+  `select id, concat(updated_at, '/', bytes_sent) as version from assignments
+   where id = any($1::uuid[]) and ($2::uuid is null or workspace_id = $2) and ($3::uuid is null or organization_id = $3)`,
+);
+
+/** A text per assignment that differs after every change a watcher may want to hear of. */
+export function findAssignmentVersions(
+  on: Queryable,
+  ids: readonly string[],
+  place: { workspaceId?: string; organizationId?: string | undefined } = {},
+): Promise<{ id: string; version: string }[]> {
+  return versions(on, ids, place.workspaceId ?? null, place.organizationId ?? null);
+}

@@ -46,7 +46,7 @@ const listTtlMs = 300_000;
 export function createServer(deps: Deps, caller: Caller): Server {
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
   const server = new Server(info, {
-    capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
+    capabilities: { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
     instructions,
     cacheHints: {
       'tools/list': hint,

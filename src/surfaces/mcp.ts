@@ -12,7 +12,9 @@ import type { Caller } from '../domain/caller.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
+import { watchAssignments } from '../watch.ts';
 import { isJson, parseJson, readText } from './body.ts';
+import { type Listening, listen, listenUris } from './mcp-listen.ts';
 import { createServer, operationOf } from './mcp-server.ts';
 
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
@@ -21,7 +23,7 @@ const arrayRevision = '2025-03-26';
 const maxArray = 20;
 
 /** The MCP endpoint: stateless, both protocol eras on one URL. Mounted at `/_mcp`. */
-export function mcpRoutes(deps: Deps): Hono<HttpEnv> {
+export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv> {
   const origins = [...knownOrigins, ...deps.config.allowedOrigins];
   const app = new Hono<HttpEnv>();
   app.use(async (c, next) => {
@@ -51,11 +53,13 @@ export function mcpRoutes(deps: Deps): Hono<HttpEnv> {
     legacy: 'reject',
     onerror: () => deps.log.info('mcp_request_refused'),
   });
-  app.all('/', (c) => serve(deps, modern, c.req.raw));
+  const watcher = watchAssignments(deps, (id) => modern.notify.resourceUpdated(`pharlo://assignments/${id}`));
+  const listening: Listening = { watcher, modern, recheckMs, open: new Map() };
+  app.all('/', (c) => serve(deps, listening, c.req.raw));
   return app;
 }
 
-async function serve(deps: Deps, modern: McpHttpHandler, request: Request): Promise<Response> {
+async function serve(deps: Deps, listening: Listening, request: Request): Promise<Response> {
   const found = await authenticate(deps, request.headers.get('authorization'), 'mcp');
   if (!found.ok) {
     const headers = { 'www-authenticate': challenge(deps, found.presented) };
@@ -70,11 +74,15 @@ async function serve(deps: Deps, modern: McpHttpHandler, request: Request): Prom
     const tooLarge = error instanceof DomainError && error.code === 'body_too_large';
     return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
   }
-  return (
-    arrayProblem(request, body) ??
-    missingScope(deps, body, found.caller) ??
-    dispatch(deps, modern, request, body, found.caller)
-  );
+  const refused = arrayProblem(request, body) ?? missingScope(deps, body, found.caller);
+  if (refused) return refused;
+  const uris = listenUris(body);
+  if (uris === undefined || (await isLegacyRequest(request, body))) {
+    return dispatch(deps, listening.modern, request, body, found.caller);
+  }
+  const answer = await listen(deps, listening, { request, body, uris, caller: found.caller });
+  if (answer instanceof Response) return answer;
+  return rpcError(answer.status, answer.status === 400 ? -32602 : -32600, answer.message, { 'retry-after': '15' });
 }
 
 function arrayProblem(request: Request, body: unknown): Response | undefined {
@@ -93,6 +101,8 @@ function missingScope(deps: Deps, body: unknown, caller: Caller): Response | und
   for (const message of Array.isArray(body) ? body : [body]) {
     const op = message !== null && typeof message === 'object' ? operationOf(message) : undefined;
     if (op && !caller.scopes.has(op.access)) missing.add(op.access);
+    const listens = listenUris(message)?.some((uri) => uri.startsWith('pharlo://assignments/'));
+    if (listens && !caller.scopes.has('assignments:read')) missing.add('assignments:read');
   }
   if (missing.size === 0) return undefined;
   const headers = { 'www-authenticate': scopeChallenge(deps, caller.scopes, missing) };
