@@ -83,7 +83,8 @@ export async function startHarness(
   };
 }
 
-async function callRest(
+/** A REST call as a key; `path` is below /api/v1. */
+export async function callRest(
   url: string,
   key: string,
   method: string,
