@@ -7,24 +7,19 @@ export type RateLimit = { everySeconds: number; burst: number };
  * GCRA in one statement: a row says when its subject's bucket is empty again, so there is nothing to refill or reset.
  * A refused attempt changes nothing.
  */
-const takeStatement = named<[string, number, number], { wait: number }>(
+const takeStatement = named<[string, number, number], { taken: true }>(
   'rate_limits_take',
-  `with taken as (
-     insert into rate_limits as l (subject, empty_at) values ($1, pharlo_now() + make_interval(secs => $2))
-     on conflict (subject) do update
-       set empty_at = greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2)
-       where greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2) <= pharlo_now() + make_interval(secs => $3)
-     returning 1
-   )
-   select case when exists (select from taken) then 0
-               else greatest(1, ceil(extract(epoch from l.empty_at - pharlo_now()) + $2 - $3)) end::float8 as wait
-   from (values ($1)) as asked (subject) left join rate_limits l on l.subject = asked.subject`,
+  `insert into rate_limits as l (subject, empty_at) values ($1, pharlo_now() + make_interval(secs => $2))
+   on conflict (subject) do update
+     set empty_at = greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2)
+     where greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2) <= pharlo_now() + make_interval(secs => $3)
+   returning true as taken`,
 );
 
 /** Counts one use. Answers 0, or the whole seconds until the next one is allowed. */
 export async function takeFromLimit(on: Queryable, subject: string, limit: RateLimit): Promise<number> {
   const [row] = await takeStatement(on, subject, limit.everySeconds, limit.everySeconds * limit.burst);
-  return row?.wait ?? 1;
+  return row ? 0 : Math.max(1, await readLimit(on, subject, limit));
 }
 
 const waitStatement = named<[string, number, number], { wait: number }>(
