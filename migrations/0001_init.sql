@@ -65,6 +65,8 @@ create table oauth_clients (
   fingerprint bytea constraint oauth_clients_fingerprint unique,
   -- ever sent `resource`: it is answered with the error codes MCP clients recover from
   mcp_profile boolean not null default false,
+  -- when the metadata document at the id was read last; null = a registered client
+  document_fetched_at timestamptz,
   created_at timestamptz not null default pharlo_now(),
   -- null = never received a code; only such clients are ever swept
   last_code_at timestamptz

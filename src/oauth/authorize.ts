@@ -1,8 +1,8 @@
 import type { ClientRow } from '../store/oauth-clients.ts';
 import { hasLiveGrant } from '../store/oauth-grants.ts';
-import { lookUpClient } from './clients.ts';
+import { isDocumentUrl } from './client-document.ts';
 import { type ConsentRequest, rememberBrowser, sealRequest } from './consent-request.ts';
-import { type OAuthContext, type OAuthDeps, paths } from './context.ts';
+import { type OAuthContext, type OAuthDeps, paths, type ServerDeps } from './context.ts';
 import { OAuthError } from './errors.ts';
 import { answerErrorPage, messagePage, redirect } from './pages.ts';
 import { selectScopes } from './policy.ts';
@@ -18,9 +18,9 @@ const maxStateBytes = 2048;
 type Target = { client: ClientRow; redirectUri: string; state?: string };
 
 /** GET and POST /oauth/mcp/authorize: checks everything and sends the browser to the consent page. */
-export async function authorize(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export async function authorize(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   const fields = c.req.method === 'POST' ? await readForm(c.req.raw) : readFields(new URL(c.req.url).searchParams);
-  const target = await findTarget(deps, fields);
+  const target = await findTarget(c, deps, fields);
   if (typeof target === 'string') return messagePage(c, 400, 'This link does not work', target);
   try {
     const request = readRequest(deps, fields, target);
@@ -33,9 +33,13 @@ export async function authorize(c: OAuthContext, deps: OAuthDeps): Promise<Respo
 }
 
 /** Client, redirect URI and state, or why there is nobody to answer to. */
-async function findTarget(deps: OAuthDeps, fields: Fields): Promise<Target | string> {
+async function findTarget(c: OAuthContext, deps: ServerDeps, fields: Fields): Promise<Target | string> {
   const redirectUri = fields.get('redirect_uri');
-  const client = fields.repeated.has('client_id') ? undefined : await lookUpClient(deps, fields.get('client_id'));
+  const id = fields.repeated.has('client_id') ? undefined : fields.get('client_id');
+  const client = await deps.clients.find(id, c.var.network);
+  if (!client && id && isDocumentUrl(id)) {
+    return 'The description of the app could not be fetched from its address, or is not valid. Try again in a minute.';
+  }
   if (!client) return 'The app is not known here. Remove the connection in your app and add it again.';
   if (redirectUri === undefined || fields.repeated.has('redirect_uri'))
     return 'The app did not say where to return to.';

@@ -2,8 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { hashSecret } from '../domain/ids.ts';
 import type { ClientRow } from '../store/oauth-clients.ts';
 import { readLimit, takeFromLimit } from '../store/rate-limits.ts';
-import { isDocumentId, lookUpClient } from './clients.ts';
-import type { OAuthContext, OAuthDeps } from './context.ts';
+import type { OAuthContext, ServerDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
 import { auditRefusal, limits } from './limits.ts';
 import { type Fields, readForm, refuseRepeated } from './request.ts';
@@ -21,7 +20,7 @@ type Credentials = { id: string; method: AuthMethod; secret?: string };
  */
 export async function asClient(
   c: OAuthContext,
-  deps: OAuthDeps,
+  deps: ServerDeps,
   endpoint: 'token' | 'revoke' | 'introspect',
   answer: (form: Fields, client: ClientRow) => Promise<Response>,
 ): Promise<Response> {
@@ -29,7 +28,7 @@ export async function asClient(
   const form = await readForm(c.req.raw);
   refuseRepeated(form, ['resource']);
   const credentials = readCredentials(form, c.req.header('authorization'));
-  const client = await lookUpClient(deps, credentials.id);
+  const client = await deps.clients.find(credentials.id, network);
   const subject = `token:${client?.id ?? 'unknown'}:${network}`;
   const wait = await readLimit(deps.db, subject, limits.tokenFailures);
   if (wait > 0) throw tooMany(wait);
@@ -102,6 +101,6 @@ function refused(method: AuthMethod, text: string): OAuthError {
 /** MCP clients, which name a resource, register anew at a 401 only; the plain answer is the documented 400. */
 function unknownClient(form: Fields, { id, method }: Credentials): OAuthError {
   const text = 'The client is not known. Register again.';
-  const strict = method === 'client_secret_basic' || form.all('resource').length > 0 || isDocumentId(id);
+  const strict = method === 'client_secret_basic' || form.all('resource').length > 0 || id.startsWith('https://');
   return strict ? refused(method, text) : new OAuthError('invalid_client', text);
 }

@@ -9,6 +9,8 @@ export type ConsentProblem = 'wrong_key' | 'too_many' | 'nothing_chosen' | 'key_
 export type ConsentView = {
   issuer: string;
   client: string;
+  /** Where the client's metadata document stands; absent = a registered client. */
+  clientHost?: string;
   redirectUri: string;
   scopes: readonly Scope[];
   /** Shown as ticked. */
@@ -49,10 +51,11 @@ const problems: Record<ConsentProblem, { status: PageStatus; title: string; text
 export function consentPage(c: OAuthContext, view: ConsentView): Response | Promise<Response> {
   const problem = view.problem && problems[view.problem];
   const body = html`<h1>Connect ${view.client} to Pharlo?</h1>
-<p class="soft">The name <strong>${view.client}</strong> is the app’s own claim, not verified by Pharlo.</p>
+<p class="soft">The name <strong>${view.client}</strong> is ${view.clientHost ? html`what <strong>${view.clientHost}</strong> says of its app` : 'the app’s own claim'}, not verified by Pharlo.</p>
 ${problem ? alert(problem) : ''}
 <dl>
 <div><dt>App</dt><dd>${view.client}</dd></div>
+${view.clientHost ? html`<div><dt>Published by</dt><dd>${view.clientHost}</dd></div>` : ''}
 <div><dt>Access is sent to</dt><dd>${redirectHost(view.redirectUri)}</dd></div>
 </dl>
 ${isClaimable(view.redirectUri) ? warning : ''}

@@ -3,14 +3,13 @@ import { hashSecret, newId, newSecret } from '../domain/ids.ts';
 import { isSameOrigin } from '../http.ts';
 import { findKeyByHash, type LiveKey } from '../store/api-keys.ts';
 import { insertAudit } from '../store/audit.ts';
-import { type ClientRow, noteCodeGiven } from '../store/oauth-clients.ts';
+import { type ClientRow, noteCodeGiven, saveDocumentClient } from '../store/oauth-clients.ts';
 import { insertCode } from '../store/oauth-codes.ts';
 import { insertGrant, type NewGrant } from '../store/oauth-grants.ts';
 import { returnToLimit, takeFromLimit } from '../store/rate-limits.ts';
-import { lookUpClient } from './clients.ts';
 import { type ConsentProblem, consentPage } from './consent-page.ts';
 import { type ConsentRequest, openRequest } from './consent-request.ts';
-import { lifetimes, type OAuthContext, type OAuthDeps } from './context.ts';
+import { lifetimes, type OAuthContext, type OAuthDeps, type ServerDeps } from './context.ts';
 import { auditRefusal, limits } from './limits.ts';
 import { messagePage, redirect } from './pages.ts';
 import { type Selection, scopeText, selectScopes } from './policy.ts';
@@ -21,13 +20,13 @@ import { type Fields, readForm } from './request.ts';
 type Consent = { request: ConsentRequest; client: ClientRow; selection: Selection };
 
 /** GET /oauth/mcp/consent/{id} */
-export async function showConsent(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export async function showConsent(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   const consent = await openConsent(c, deps);
   return consent instanceof Response ? consent : show(c, deps, consent);
 }
 
 /** POST /oauth/mcp/consent/{id}: the decision. */
-export async function decideConsent(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export async function decideConsent(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   if (!isSameOrigin(c.req.raw.headers, deps.config.publicUrl)) {
     return messagePage(c, 403, 'This form was sent from elsewhere', 'Start again from your app.');
   }
@@ -41,7 +40,7 @@ export async function decideConsent(c: OAuthContext, deps: OAuthDeps): Promise<R
   return decision === 'deny' ? deny(c, deps, consent) : authorizeWithKey(c, deps, consent, form);
 }
 
-async function openConsent(c: OAuthContext, deps: OAuthDeps): Promise<Consent | Response> {
+async function openConsent(c: OAuthContext, deps: ServerDeps): Promise<Consent | Response> {
   const opened = openRequest(c, deps, c.req.param('id') ?? '');
   if (!opened.ok) {
     const foreign = opened.reason === 'foreign';
@@ -56,7 +55,7 @@ async function openConsent(c: OAuthContext, deps: OAuthDeps): Promise<Consent | 
     return messagePage(c, foreign ? 403 : 400, title[opened.reason], text);
   }
   const { request } = opened;
-  const client = await lookUpClient(deps, request.clientId);
+  const client = await deps.clients.find(request.clientId, c.var.network);
   const selection = selectScopes(request.scope, null);
   if (!client || !selection) return messagePage(c, 400, 'The app is no longer known', 'Start again from your app.');
   return { request, client, selection };
@@ -71,6 +70,7 @@ function show(
   return consentPage(c, {
     issuer: deps.config.publicUrl,
     client: client.name,
+    ...(client.documentFetchedAt && { clientHost: new URL(client.id).host }),
     redirectUri: request.redirectUri,
     scopes: selection.scopes,
     ticked: failed?.ticked ?? selection.scopes,
@@ -153,6 +153,7 @@ async function grant(
     resource: request.resource ?? null,
   };
   await deps.db.transaction(async (tx) => {
+    if (client.documentFetchedAt) await saveDocumentClient(tx, client);
     await insertGrant(tx, given);
     await insertCode(tx, {
       codeHash: hashSecret(code),

@@ -1,9 +1,16 @@
 import type { Context } from 'hono';
 import type { Deps } from '../deps.ts';
 import type { HttpEnv } from '../http.ts';
+import type { Outgoing } from '../net/outgoing.ts';
+import type { Clients } from './clients.ts';
 
 /** What the authorization server needs of the dependencies. */
-export type OAuthDeps = Pick<Deps, 'config' | 'db' | 'now' | 'random' | 'vault' | 'log'>;
+export type OAuthDeps = Pick<Deps, 'config' | 'db' | 'now' | 'random' | 'vault' | 'log'> & {
+  outgoing: Pick<Outgoing, 'document'>;
+};
+
+/** The same with what lives as long as the server does. */
+export type ServerDeps = OAuthDeps & { clients: Clients };
 
 export type OAuthContext = Context<HttpEnv>;
 

@@ -2,8 +2,9 @@ import { type Handler, Hono } from 'hono';
 import type { HttpEnv } from '../http.ts';
 import { errorJson } from './answers.ts';
 import { authorize } from './authorize.ts';
+import { createClients } from './clients.ts';
 import { decideConsent, showConsent } from './consent.ts';
-import { type OAuthContext, type OAuthDeps, paths } from './context.ts';
+import { type OAuthContext, type OAuthDeps, paths, type ServerDeps } from './context.ts';
 import { cors } from './cors.ts';
 import { OAuthError } from './errors.ts';
 import { introspect } from './introspect.ts';
@@ -18,7 +19,8 @@ export { type Authentication, authenticate, challenge, type Door, scopeChallenge
 const pagePaths: readonly string[] = [paths.authorize, paths.consent];
 
 /** The authorization server, with its full paths: to be mounted at the root. */
-export function oauthRoutes(deps: OAuthDeps): Hono<HttpEnv> {
+export function oauthRoutes(given: OAuthDeps): Hono<HttpEnv> {
+  const deps: ServerDeps = { ...given, clients: createClients(given) };
   const app = new Hono<HttpEnv>();
   const issuer = deps.config.publicUrl;
   const documents = [

@@ -2,12 +2,12 @@ import { hashSecret } from '../domain/ids.ts';
 import { findLiveTokenOf, type LiveToken } from '../store/oauth-tokens.ts';
 import { json } from './answers.ts';
 import { asClient } from './client-authentication.ts';
-import type { OAuthContext, OAuthDeps } from './context.ts';
+import type { OAuthContext, ServerDeps } from './context.ts';
 import { OAuthError } from './errors.ts';
 import { audienceOf } from './resource.ts';
 
 /** POST /oauth/mcp/introspect (RFC 7662): what a client's own token is worth now; of any other it learns nothing. */
-export function introspect(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export function introspect(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   return asClient(c, deps, 'introspect', async (form, client) => {
     const token = form.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'token is missing.');

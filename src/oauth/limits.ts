@@ -7,6 +7,9 @@ const hour = 3600;
 export const limits = {
   /** New registrations of one network. */
   registration: { everySeconds: hour / 300, burst: 300 },
+  /** Fetches of unknown client documents that one network causes, and that one host receives. */
+  documentsOfNetwork: { everySeconds: 30, burst: 20 },
+  documentsOfHost: { everySeconds: 10, burst: 60 },
   /** Keys tried on one consent page; none comes back before the page has expired. */
   keysPerRequest: { everySeconds: hour, burst: 10 },
   /** Wrong keys of one network. */

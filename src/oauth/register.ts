@@ -1,48 +1,15 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { hashSecret, newSecret } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
 import { type ClientRow, findClientByFingerprint, insertClient, type NewClient } from '../store/oauth-clients.ts';
 import { takeFromLimit } from '../store/rate-limits.ts';
 import { json } from './answers.ts';
 import { authMethods } from './client-authentication.ts';
+import { readClientMetadata } from './client-metadata.ts';
 import type { OAuthContext, OAuthDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
 import { limits } from './limits.ts';
-import { knownNames } from './policy.ts';
-import { isRedirectUri } from './redirect-uris.ts';
 import { readJson } from './request.ts';
-
-/** Control, bidirectional and other invisible characters; not the joiners that emoji and several scripts need. */
-const invisible = /[^\P{C}\u200c\u200d]|[\p{Zl}\p{Zp}]/u;
-
-/** Clients in the wild send null and "" for what they do not mean. */
-function optional<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === null || value === '' ? undefined : value), schema.optional());
-}
-
-/** RFC 7591 §2 as far as it concerns us; other members are tolerated, never stored, and no URL in them is fetched. */
-const registration = z.object({
-  redirect_uris: z.array(z.unknown()).min(1),
-  client_name: optional(
-    z
-      .string()
-      .max(100)
-      .refine((name) => !invisible.test(name)),
-  ),
-  grant_types: optional(z.array(z.string())),
-  response_types: optional(z.array(z.string())),
-  token_endpoint_auth_method: optional(z.string()),
-  scope: optional(z.string()),
-});
-
-const complaints: Record<string, string> = {
-  client_name: 'client_name must be a text of at most 100 visible characters.',
-  grant_types: 'grant_types must be a list of texts.',
-  response_types: 'response_types must be a list of texts.',
-  token_endpoint_auth_method: 'token_endpoint_auth_method must be a text.',
-  scope: 'scope must be a text.',
-};
 
 /**
  * POST /oauth/mcp/register (RFC 7591): open to everyone, and the same answer for an identical registration of a public
@@ -63,38 +30,14 @@ export async function register(c: OAuthContext, deps: OAuthDeps): Promise<Respon
   return json({ ...describe(client), ...(secret && { client_secret: secret, client_secret_expires_at: 0 }) }, 201);
 }
 
-type Registration = Omit<NewClient, 'id' | 'fingerprint' | 'secretHash'>;
-
-function readRegistration(body: unknown): Registration {
-  const parsed = registration.safeParse(body);
-  if (!parsed.success) throw complain(parsed.error);
-  const { redirect_uris, client_name, grant_types, token_endpoint_auth_method: method, scope } = parsed.data;
-  const authMethod = authMethods.find((known) => known === (method ?? 'none'));
+function readRegistration(body: unknown): Omit<NewClient, 'id' | 'fingerprint' | 'secretHash'> {
+  const { name = 'MCP client', authMethod: method = 'none', ...metadata } = readClientMetadata(body);
+  const authMethod = authMethods.find((known) => known === method);
   if (!authMethod) {
     const text = `token_endpoint_auth_method must be one of ${authMethods.join(', ')}.`;
     throw new OAuthError('invalid_client_metadata', text);
   }
-  const redirectUris = redirect_uris.filter((uri) => typeof uri === 'string').filter(isRedirectUri);
-  if (redirectUris.length === 0) {
-    const text = 'redirect_uris must hold an https URI, an http URI on localhost, or one of a private-use scheme.';
-    throw new OAuthError('invalid_redirect_uri', text);
-  }
-  const refreshes = !grant_types?.length || grant_types.includes('refresh_token');
-  return {
-    name: client_name?.trim() || 'MCP client',
-    redirectUris: [...new Set(redirectUris)],
-    grantTypes: refreshes ? ['authorization_code', 'refresh_token'] : ['authorization_code'],
-    authMethod,
-    scope: knownNames(scope ?? '').join(' ') || null,
-  };
-}
-
-function complain(error: z.ZodError): OAuthError {
-  const member = String(error.issues[0]?.path[0] ?? '');
-  if (member === 'redirect_uris') {
-    return new OAuthError('invalid_redirect_uri', 'redirect_uris must be a list of URIs.');
-  }
-  return new OAuthError('invalid_client_metadata', complaints[member] ?? 'The body must be a JSON object.');
+  return { name, authMethod, ...metadata };
 }
 
 /** RFC 7591 §3.2.1. No null and no empty member: strict clients refuse the whole answer for one. */

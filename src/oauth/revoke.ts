@@ -5,14 +5,14 @@ import { revokeGrant } from '../store/oauth-grants.ts';
 import { endAccessToken, findTokenOf } from '../store/oauth-tokens.ts';
 import { json } from './answers.ts';
 import { asClient } from './client-authentication.ts';
-import type { OAuthContext, OAuthDeps } from './context.ts';
+import type { OAuthContext, OAuthDeps, ServerDeps } from './context.ts';
 import { OAuthError } from './errors.ts';
 
 /**
  * POST /oauth/mcp/revoke (RFC 7009): a client ends its own token. A refresh token, rotated or not, ends its grant and
  * so every access token; an access token ends alone. Whatever else is sent gets the same 200.
  */
-export function revoke(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export function revoke(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   return asClient(c, deps, 'revoke', async (form, client) => {
     const token = form.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'token is missing.');

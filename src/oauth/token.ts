@@ -1,6 +1,6 @@
 import { json } from './answers.ts';
 import { asClient } from './client-authentication.ts';
-import type { OAuthContext, OAuthDeps } from './context.ts';
+import type { OAuthContext, ServerDeps } from './context.ts';
 import { OAuthError } from './errors.ts';
 import { exchangeCode } from './grants/authorization-code.ts';
 import type { Exchange, Issued } from './grants/issue.ts';
@@ -16,7 +16,7 @@ const grants = new Map<string, (exchange: Exchange) => Promise<Issued>>([
 export const grantTypes: readonly string[] = [...grants.keys()];
 
 /** POST /oauth/mcp/token (OAuth 2.1 §3.2). */
-export function token(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
+export function token(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   return asClient(c, deps, 'token', async (form, client) => {
     const grant = readGrantType(form);
     const resource = readResource(deps, form);

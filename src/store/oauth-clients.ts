@@ -10,14 +10,19 @@ export type ClientRow = {
   secretHash: Buffer | null;
   scope: string | null;
   mcpProfile: boolean;
+  /** Of a client whose id is the URL of its metadata document: when that was read. */
+  documentFetchedAt: Date | null;
   createdAt: Date;
 };
 
 /** `fingerprint` null = never taken for another registration. */
-export type NewClient = Omit<ClientRow, 'mcpProfile' | 'createdAt'> & { fingerprint: Buffer | null };
+export type NewClient = Omit<ClientRow, 'mcpProfile' | 'documentFetchedAt' | 'createdAt'> & {
+  fingerprint: Buffer | null;
+};
 
 const columns = `id, name, redirect_uris as "redirectUris", grant_types as "grantTypes", auth_method as "authMethod",
-  secret_hash as "secretHash", scope, mcp_profile as "mcpProfile", created_at as "createdAt"`;
+  secret_hash as "secretHash", scope, mcp_profile as "mcpProfile",
+  document_fetched_at as "documentFetchedAt", created_at as "createdAt"`;
 
 const find = named<[string], ClientRow>('oauth_clients_find', `select ${columns} from oauth_clients where id = $1`);
 
@@ -50,6 +55,24 @@ export async function insertClient(on: Queryable, client: NewClient): Promise<Cl
   const [row] = await insert(on, id, name, redirectUris, grantTypes, authMethod, secretHash, scope, fingerprint);
   if (!row) throw new Error('The client was not stored.');
   return row;
+}
+
+type SaveDocument = [string, string, string[], string[], string | null, Date | null];
+
+const saveDocument = named<SaveDocument, never>(
+  'oauth_clients_save_document',
+  `insert into oauth_clients as c (id, name, redirect_uris, grant_types, auth_method, scope, mcp_profile, document_fetched_at)
+   values ($1, $2, $3, $4, 'none', $5, true, $6)
+   on conflict (id) do update
+     set name = excluded.name, redirect_uris = excluded.redirect_uris, grant_types = excluded.grant_types,
+         scope = excluded.scope, document_fetched_at = excluded.document_fetched_at
+     where c.document_fetched_at < excluded.document_fetched_at`,
+);
+
+/** Stores what a metadata document says, unless a newer copy is there. */
+export async function saveDocumentClient(on: Queryable, client: ClientRow): Promise<void> {
+  const { id, name, redirectUris, grantTypes, scope, documentFetchedAt } = client;
+  await saveDocument(on, id, name, redirectUris, grantTypes, scope, documentFetchedAt);
 }
 
 const noteCode = named<[string, boolean], never>(

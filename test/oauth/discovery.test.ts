@@ -28,6 +28,7 @@ test('server metadata: the configured issuer whatever Host says, and only what w
       revocation_endpoint_auth_methods_supported: methods,
       introspection_endpoint_auth_methods_supported: methods,
       authorization_response_iss_parameter_supported: true,
+      client_id_metadata_document_supported: true,
     });
   }
 });

@@ -5,6 +5,7 @@ import { type Scope, scopes } from '../../src/domain/access.ts';
 import { hashSecret, newApiKey, newId } from '../../src/domain/ids.ts';
 import type { HttpEnv } from '../../src/http.ts';
 import { createLog } from '../../src/log.ts';
+import { type OutgoingDocument, OutgoingError } from '../../src/net/outgoing.ts';
 import type { OAuthDeps } from '../../src/oauth/context.ts';
 import { oauthRoutes } from '../../src/oauth/index.ts';
 import { insertKey } from '../../src/store/api-keys.ts';
@@ -20,7 +21,12 @@ export const codeChallenge = createHash('sha256').update(verifier).digest('base6
 export type Row = Record<string, unknown>;
 export type Json = { [key: string]: unknown };
 
-export async function createServer(options: { publicUrl?: string } = {}) {
+/** The documents of the internet by URL; any other URL cannot be reached. */
+export type Internet = Record<string, () => Promise<OutgoingDocument> | OutgoingDocument>;
+
+type Options = { publicUrl?: string; internet?: Internet; outgoing?: OAuthDeps['outgoing'] };
+
+export async function createServer(options: Options = {}) {
   const publicUrl = options.publicUrl ?? issuer;
   const database = await createTestDatabase();
   const db = openDb({ url: database.url });
@@ -37,6 +43,13 @@ export async function createServer(options: { publicUrl?: string } = {}) {
     now,
     random: (bytes) => randomBytes(bytes),
     vault: createVault([randomBytes(32)], randomBytes),
+    outgoing: options.outgoing ?? {
+      async document(url) {
+        const answer = options.internet?.[url];
+        if (!answer) throw new OutgoingError('unreachable');
+        return answer();
+      },
+    },
     log: createLog((line) => lines.push(line), now),
   };
   const app = new Hono<HttpEnv>()
