@@ -24,7 +24,8 @@ export function operationOf(message: {
   method?: unknown;
   params?: { name?: unknown; uri?: unknown };
 }): Operation | undefined {
-  if (message.method === 'tools/call') return byName.get(String(message.params?.name))?.op;
+  const name = message.params?.name;
+  if (message.method === 'tools/call') return typeof name === 'string' ? byName.get(name)?.op : undefined;
   if (message.method === 'resources/read') return resourceOperation(message.params?.uri);
   return undefined;
 }
