@@ -120,11 +120,18 @@ async function dispatch(
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
     const server = createServer(deps, caller);
     await server.connect(transport as never);
-    return transport.handleRequest(request, { parsedBody: body });
+    return alike(body, await transport.handleRequest(request, { parsedBody: body }));
   }
   // The caller travels to the server factory as verified authentication information.
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
   return modern.fetch(request, { parsedBody: body, authInfo });
+}
+
+/** An array is answered with an array (JSON-RPC 2.0 §6); the transport takes a single answer out of it. */
+async function alike(body: unknown, response: Response): Promise<Response> {
+  if (!Array.isArray(body) || response.status !== 200) return response;
+  const answer: unknown = await response.json();
+  return Response.json(Array.isArray(answer) ? answer : [answer]);
 }
 
 function rpcError(status: number, code: number, message: string, headers: Record<string, string> = {}): Response {
