@@ -7,12 +7,9 @@ export type Vault = {
   seal(context: string, plain: string): Buffer;
   /** The plain text, or undefined when the bytes, the key or the context are not the right ones. */
   open(context: string, sealed: Uint8Array): string | undefined;
+  /** A vault whose key is this secret of 256 random bits: nobody but its holder can open what it seals. */
+  under(secret: string): Vault;
 };
-
-/** A vault whose key is this secret of 256 random bits: nobody but its holder can open what it seals. */
-export function vaultUnder(secret: string, random: Random): Vault {
-  return createVault([Buffer.from(hkdfSync('sha256', secret, '', 'pharlo vault under a secret', 32))], random);
-}
 
 const keyIdBytes = 4;
 const nonceBytes = 12;
@@ -47,5 +44,7 @@ export function createVault(secrets: readonly Uint8Array[], random: Random): Vau
         return undefined;
       }
     },
+    under: (secret) =>
+      createVault([Buffer.from(hkdfSync('sha256', secret, '', 'pharlo vault under a secret', 32))], random),
   };
 }

@@ -1,6 +1,5 @@
 import { hashSecret } from '../../domain/ids.ts';
 import { findKeptSuccessor, findUnusedPair } from '../../store/oauth-tokens.ts';
-import { vaultUnder } from '../../vault.ts';
 import type { OAuthDeps } from '../context.ts';
 import { narrowScopes } from '../policy.ts';
 import { audience, auditRefresh, type Exchange, type Issued } from './issue.ts';
@@ -12,7 +11,7 @@ const context = 'oauth successor';
 
 /** Seals an answer so that only the holder of the token it replaced can read it. */
 export function sealSuccessor(deps: OAuthDeps, token: string, issued: Issued): Buffer {
-  return vaultUnder(token, deps.random).seal(context, JSON.stringify(issued));
+  return deps.vault.under(token).seal(context, JSON.stringify(issued));
 }
 
 /**
@@ -22,7 +21,7 @@ export function sealSuccessor(deps: OAuthDeps, token: string, issued: Issued): B
 export async function repeatRefresh(exchange: Exchange, token: string): Promise<Issued | undefined> {
   const { deps, client, form } = exchange;
   const grant = await findKeptSuccessor(deps.db, hashSecret(token), client.id, raceSeconds);
-  const plain = grant && vaultUnder(token, deps.random).open(context, grant.successor);
+  const plain = grant && deps.vault.under(token).open(context, grant.successor);
   if (!plain) return undefined;
   const issued = JSON.parse(plain) as Issued;
   const pair = await findUnusedPair(deps.db, hashSecret(issued.access_token), hashSecret(issued.refresh_token ?? ''));
