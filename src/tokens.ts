@@ -11,6 +11,9 @@ const timeoutMs = 20_000;
 /** What a job says while it waits for a person to connect its channel again. */
 export const reconnectRequired = 'reconnect_required';
 
+/** Code of the failure that says that somebody else is just renewing the tokens. */
+export const refreshRunning = 'refresh_running';
+
 type Place = { workspaceId: string; id: string };
 
 const context = (place: Place) => `connection:${place.workspaceId}:${place.id}:tokens`;
@@ -60,7 +63,7 @@ export async function freshTokens(deps: Deps, connection: ConnectionRow): Promis
 export async function renewTokens(deps: Deps, connection: ConnectionRow): Promise<Tokens> {
   const lease = newId(deps.now(), deps.random);
   const claimed = await claimRefresh(deps.db, connection.workspaceId, connection.id, lease);
-  if (!claimed) throw new PlatformFailure('retry', 'refresh_running', 'The channel is just being renewed.');
+  if (!claimed) throw new PlatformFailure('retry', refreshRunning, 'The channel is just being renewed.');
   return renewClaimed(deps, claimed, lease);
 }
 

@@ -4,7 +4,7 @@ import type { Draft, Progress, StepResult } from '../platforms/contract.ts';
 import { appendEvent } from '../store/assignments.ts';
 import { refundAssignment } from '../store/ledger.ts';
 import { type ClaimedAssignment, moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
-import { reconnectRequired } from '../tokens.ts';
+import { reconnectRequired, refreshRunning } from '../tokens.ts';
 
 /** What survives a crash between two steps, sealed: upload URLs are secrets. */
 export type Memory = {
@@ -122,6 +122,12 @@ export function retryLater(
   if (retries > maxRetries) return fail(work, failure.code, failure.message, true);
   const dueInMs = Math.max(failure.afterMs ?? 0, backOffMs(work.deps, retries));
   return move(work, { status: work.row.status, dueInMs, waitingReason: failure.code, retries });
+}
+
+/** The tokens are just being renewed, which takes seconds and is no failure. */
+export function waitForRefresh(work: Work): Promise<void> {
+  const { status, retries } = work.row;
+  return move(work, { status, dueInMs: 1000, waitingReason: refreshRunning, retries });
 }
 
 /** This failure included. A step that saved or sent the same again has made no headway. */

@@ -24,7 +24,7 @@ import {
   renewLease,
   saveProgress,
 } from '../store/publish-jobs.ts';
-import { channelOf, freshTokens, renewTokens } from '../tokens.ts';
+import { channelOf, freshTokens, refreshRunning, renewTokens } from '../tokens.ts';
 import { ClaimLost, type Job, type Kind } from './engine.ts';
 import {
   endStep,
@@ -37,6 +37,7 @@ import {
   sealMemory,
   type Work,
   waitForReconnect,
+  waitForRefresh,
 } from './outcome.ts';
 
 /** Seconds the call that makes the post may take. */
@@ -171,16 +172,20 @@ async function settleFailure(work: Work, error: unknown, signals: Signals): Prom
   if (signals.lost.aborted) return;
   if (signals.stop.aborted && !(error instanceof PlatformFailure)) return releaseAssignment(deps.db, row);
   if (!(error instanceof PlatformFailure)) throw error;
-  const { code, message, retryAfterMs } = error;
   switch (error.kind) {
     case 'rejected':
-      return fail(work, code, message, false);
+      return fail(work, error.code, error.message, false);
     case 'retry':
     case 'unknown':
-      return retryLater(work, { code, message, afterMs: retryAfterMs });
+      return passing(work, error);
     case 'reauthorize':
       return reauthorize(work, error);
   }
+}
+
+function passing(work: Work, { code, message, retryAfterMs }: PlatformFailure): Promise<void> {
+  if (code === refreshRunning) return waitForRefresh(work);
+  return retryLater(work, { code, message, afterMs: retryAfterMs });
 }
 
 /** The access token was refused: renew it and go on from the saved progress; a dead grant waits for a person. */
@@ -191,9 +196,8 @@ async function reauthorize(work: Work, { code, message }: PlatformFailure): Prom
   try {
     await renewTokens(deps, connection);
   } catch (error) {
-    if (error instanceof PlatformFailure && error.kind === 'reauthorize') return waitForReconnect(work);
     if (!(error instanceof PlatformFailure)) throw error;
-    return retryLater(work, { code: error.code, message: error.message, afterMs: error.retryAfterMs });
+    return error.kind === 'reauthorize' ? waitForReconnect(work) : passing(work, error);
   }
   return retryLater(work, { code, message, afterMs: undefined });
 }

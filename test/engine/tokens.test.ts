@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { newId } from '../../src/domain/ids.ts';
+import { claimRefresh } from '../../src/store/connections.ts';
 import { Person } from '../connect/person.ts';
 import type { Call } from './platform.ts';
 import { ended, eventually, type Rig, startRig, waitsFor } from './rig.ts';
@@ -53,7 +55,7 @@ test('a token endpoint that is down for minutes fails no job and disconnects no 
   await rig.work();
   for (let failures = 1; failures <= 7; failures++) {
     const seen = await rig.until(id, ({ attempts, waiting }) => attempts >= failures && waiting !== undefined);
-    await rig.advance(Date.parse(seen.waiting?.until ?? '') - rig.pharlo.app.deps.now() + 1);
+    await rig.advance(Math.max(0, Date.parse(seen.waiting?.until ?? '') - rig.pharlo.app.deps.now()) + 1);
   }
   assert.equal(await tokenStatus(rig), 'expired');
   rig.platform.around = undefined;
@@ -154,4 +156,21 @@ test('tokens are renewed before they end though nothing is published', async () 
   await eventually(() => rig.platform.calls.length > before);
   await eventually(async () => (await tokenStatus(rig)) === 'valid');
   assert.deepEqual(rig.platform.calls.slice(before), ['POST /youtube/token']);
+});
+
+test('a job waits a moment, not longer each time, while its tokens are just being renewed', async () => {
+  await using rig = await startRig({ work: false });
+  const { id } = await rig.create();
+  await rig.advance(3_600_000);
+  const { db, now, random } = rig.pharlo.app.deps;
+  assert.ok(await claimRefresh(db, rig.pharlo.workspaceId, rig.connectionId, newId(now(), random)));
+  await rig.work();
+  for (let looks = 1; looks <= 15; looks++) {
+    const { waiting } = await rig.until(id, (seen) => seen.attempts >= looks && seen.waiting !== undefined);
+    assert.equal(waiting?.reason, 'refresh_running');
+    assert.ok(Date.parse(waiting?.until ?? '') - now() <= 1000);
+    await rig.advance(1001);
+  }
+  await rig.advance(30_000);
+  assert.equal((await rig.until(id, ended)).status, 'published');
 });
