@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { price } from '../src/domain/credits.ts';
 import { operations } from '../src/operations/index.ts';
-import { debit, expireReservations, readBalance, settle } from '../src/store/ledger.ts';
+import { debit, expireReservations, readBalance, refundAssignment, settle } from '../src/store/ledger.ts';
 import { connectChannel } from './channel.ts';
 import { type Harness, type RestAnswer, startHarness } from './harness.ts';
 import { callTool, getToken } from './mcp-client.ts';
@@ -176,6 +176,9 @@ test('the monthly allocation is spent before top-ups, and a cancel returns each 
   assert.deepEqual(await left(pharlo), { allocation: 0, topup: 4, balance: 4 });
   const cancels = await Promise.all(Array.from({ length: 32 }, () => pharlo.rest('DELETE', `/assignments/${body.id}`)));
   assert.deepEqual(statuses(cancels), { 204: 1, 409: 31 });
+  assert.deepEqual(await left(pharlo), { allocation: 0, topup: 5, balance: 5 });
+  const again = pharlo.app.deps.db.transaction((tx) => refundAssignment(tx, pharlo.workspaceId, String(body.id)));
+  await assert.doesNotReject(again, 'a refund that was made is not owed');
   assert.deepEqual(await left(pharlo), { allocation: 0, topup: 5, balance: 5 });
   const rows = await pharlo.app.deps.db.query<{ amount: number; state: string }>({
     text: 'select amount, state from ledger order by id',
