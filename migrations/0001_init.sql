@@ -127,6 +127,16 @@ create index oauth_tokens_successor on oauth_tokens (rotated_at) where successor
 create index oauth_codes_grant on oauth_codes (grant_id);
 create index oauth_codes_expiry on oauth_codes (expires_at);
 
+-- Keys of access tokens in JWT format: one for each period of ninety days since 1970.
+create table oauth_signing_keys (
+  kid text primary key,
+  period int not null unique,
+  public_jwk jsonb not null,
+  -- sealed
+  private_key bytea not null,
+  created_at timestamptz not null default pharlo_now()
+);
+
 -- Leaky buckets (GCRA): one row per subject, the time at which its bucket is empty again.
 create unlogged table rate_limits (
   subject text primary key,

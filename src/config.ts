@@ -23,6 +23,8 @@ export type Config = Readonly<{
   trustedProxies: readonly string[];
   allowedOrigins: readonly string[];
   allowedPrivateHosts: readonly string[];
+  /** What new access tokens look like; those of the other format go on until they end. */
+  accessTokenFormat: 'opaque' | 'jwt';
   defaultPlan: string;
   plans: readonly Plan[];
   /** Origin of the sandbox networks, or undefined when they are off. */
@@ -80,6 +82,12 @@ export function readConfig(environment: Environment): Config {
     trustedProxies: readNetworks(get('PHARLO_TRUSTED_PROXIES')),
     allowedOrigins: readList(get('PHARLO_ALLOWED_ORIGINS')).map((text) => readOrigin('PHARLO_ALLOWED_ORIGINS', text)),
     allowedPrivateHosts: readPrivateHosts(get('PHARLO_ALLOWED_PRIVATE_HOSTS')),
+    accessTokenFormat: readChoice(
+      'PHARLO_ACCESS_TOKEN_FORMAT',
+      get('PHARLO_ACCESS_TOKEN_FORMAT'),
+      ['opaque', 'jwt'] as const,
+      'opaque',
+    ),
     plans,
     defaultPlan: readChoice(
       'PHARLO_DEFAULT_PLAN',

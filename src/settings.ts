@@ -47,6 +47,11 @@ export const settings: readonly Setting[] = [
     text: '`host[:port]`, comma separated: private hosts that media and callbacks may come from and go to.',
   },
   {
+    name: 'PHARLO_ACCESS_TOKEN_FORMAT',
+    fallback: 'opaque',
+    text: '`opaque`, or `jwt`: access tokens that others can read (RFC 9068), signed with RS256. Both end at once when revoked.',
+  },
+  {
     name: 'PHARLO_PLANS',
     fallback: 'starter 500, growth 2000, enterprise 20000, unlimited',
     text: 'JSON: `[{"slug","name","monthlyCredits"?}]`; no monthlyCredits = unlimited.',

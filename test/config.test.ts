@@ -21,6 +21,7 @@ test('without settings everything runs on localhost with an embedded store', () 
     trustedProxies: [],
     allowedOrigins: [],
     allowedPrivateHosts: [],
+    accessTokenFormat: 'opaque',
     defaultPlan: 'unlimited',
     sandboxUrl: 'http://127.0.0.1:3000',
   });

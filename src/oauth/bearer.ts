@@ -3,8 +3,9 @@ import type { Caller } from '../domain/caller.ts';
 import { hashSecret } from '../domain/ids.ts';
 import { findKeyByHash } from '../store/api-keys.ts';
 import { noteGrantUsed } from '../store/oauth-grants.ts';
-import { findAccessToken } from '../store/oauth-tokens.ts';
+import { type AccessRow, findAccessToken } from '../store/oauth-tokens.ts';
 import { type OAuthDeps, paths } from './context.ts';
+import { isSignedFor, keyIdOf } from './signing.ts';
 
 export type Authentication = { ok: true; caller: Caller; expiresAt?: number } | { ok: false; presented: boolean };
 
@@ -26,13 +27,26 @@ export async function authenticate(deps: OAuthDeps, authorization: string | null
 
 async function identify(deps: OAuthDeps, secret: string, door: Door): Promise<Authentication | undefined> {
   if (secret.startsWith('mcp_at_')) return identifyToken(deps, secret, door);
+  if (secret.startsWith('eyJ')) return identifyJwt(deps, secret, door);
   if (door === 'rest' && secret.startsWith('ds_live_')) return identifyKey(deps, secret);
   return undefined;
 }
 
 async function identifyToken(deps: OAuthDeps, secret: string, door: Door): Promise<Authentication | undefined> {
-  const token = await findAccessToken(deps.db, hashSecret(secret));
-  if (!token) return undefined;
+  const token = await findAccessToken(deps.db, hashSecret(secret), null);
+  return token && admit(deps, token, door);
+}
+
+/** A JWT is looked up like any other token, so that it ends when its grant does; its signature comes on top. */
+async function identifyJwt(deps: OAuthDeps, secret: string, door: Door): Promise<Authentication | undefined> {
+  const keyId = keyIdOf(secret);
+  const token = keyId === undefined ? undefined : await findAccessToken(deps.db, hashSecret(secret), keyId);
+  const audience = deps.config.publicUrl + (door === 'mcp' ? paths.resource : paths.rest);
+  const signed = token?.publicJwk && (await isSignedFor(deps, secret, token.publicJwk, audience));
+  return token && signed ? admit(deps, token, door) : undefined;
+}
+
+async function admit(deps: OAuthDeps, token: AccessRow, door: Door): Promise<Authentication | undefined> {
   const bound = token.resource !== null;
   if (bound && (door !== 'mcp' || token.resource !== deps.config.publicUrl + paths.resource)) return undefined;
   if (token.stale) await noteGrantUsed(deps.db, token.grantId);

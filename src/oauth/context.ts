@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts';
 import type { HttpEnv } from '../http.ts';
 import type { Outgoing } from '../net/outgoing.ts';
 import type { Clients } from './clients.ts';
+import type { Signing } from './signing.ts';
 
 /** What the authorization server needs of the dependencies. */
 export type OAuthDeps = Pick<Deps, 'config' | 'db' | 'now' | 'random' | 'vault' | 'log'> & {
@@ -10,13 +11,14 @@ export type OAuthDeps = Pick<Deps, 'config' | 'db' | 'now' | 'random' | 'vault' 
 };
 
 /** The same with what lives as long as the server does. */
-export type ServerDeps = OAuthDeps & { clients: Clients };
+export type ServerDeps = OAuthDeps & { clients: Clients; signing: Signing };
 
 export type OAuthContext = Context<HttpEnv>;
 
 export const paths = {
   serverMetadata: '/.well-known/oauth-authorization-server',
   resourceMetadata: '/.well-known/oauth-protected-resource',
+  keys: '/.well-known/jwks.json',
   register: '/oauth/mcp/register',
   authorize: '/oauth/mcp/authorize',
   consent: '/oauth/mcp/consent',

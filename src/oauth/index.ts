@@ -12,28 +12,35 @@ import { resourceMetadata, serverMetadata } from './metadata.ts';
 import { messagePage } from './pages.ts';
 import { register } from './register.ts';
 import { revoke } from './revoke.ts';
+import { createSigning } from './signing.ts';
 import { token } from './token.ts';
 
 export { type Authentication, authenticate, challenge, type Door, scopeChallenge } from './bearer.ts';
+
+/** Public documents; far shorter than a signing key is published before it is used. */
+const briefly = { 'Cache-Control': 'public, max-age=300' };
 
 const pagePaths: readonly string[] = [paths.authorize, paths.consent];
 
 /** The authorization server, with its full paths: to be mounted at the root. */
 export function oauthRoutes(given: OAuthDeps): Hono<HttpEnv> {
-  const deps: ServerDeps = { ...given, clients: createClients(given) };
+  const deps: ServerDeps = { ...given, clients: createClients(given), signing: createSigning(given) };
   const app = new Hono<HttpEnv>();
   const issuer = deps.config.publicUrl;
   const documents = [
-    [paths.serverMetadata, serverMetadata(issuer)],
+    [paths.serverMetadata, serverMetadata(deps.config)],
     [paths.resourceMetadata, resourceMetadata(issuer)],
   ] as const;
   for (const [path, document] of documents) {
     for (const at of [path, path + paths.resource]) {
       app.use(at, cors(deps, ['GET', 'HEAD'], 'everyone'));
-      app.get(at, (c) => c.json(document, 200, { 'Cache-Control': 'public, max-age=300' }));
+      app.get(at, (c) => c.json(document, 200, briefly));
       app.all(at, notAllowed('GET, HEAD, OPTIONS'));
     }
   }
+  app.use(paths.keys, cors(deps, ['GET', 'HEAD'], 'everyone'));
+  app.get(paths.keys, async (c) => c.json(await deps.signing.publicKeys(), 200, briefly));
+  app.all(paths.keys, notAllowed('GET, HEAD, OPTIONS'));
   const called = { [paths.register]: register, [paths.token]: token, [paths.revoke]: revoke };
   for (const [path, handle] of Object.entries(called)) {
     app.use(path, cors(deps, ['POST'], 'allowed'));

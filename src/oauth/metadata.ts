@@ -1,10 +1,10 @@
 import { requestableScopes, scopes } from '../domain/access.ts';
 import { authMethods } from './client-authentication.ts';
-import { paths } from './context.ts';
+import { type OAuthDeps, paths } from './context.ts';
 import { grantTypes } from './token.ts';
 
 /** RFC 8414. Only what works is told; the issuer is the configured one whatever the request says. */
-export function serverMetadata(issuer: string) {
+export function serverMetadata({ publicUrl: issuer, accessTokenFormat }: OAuthDeps['config']) {
   return {
     issuer,
     authorization_endpoint: issuer + paths.authorize,
@@ -12,6 +12,7 @@ export function serverMetadata(issuer: string) {
     registration_endpoint: issuer + paths.register,
     revocation_endpoint: issuer + paths.revoke,
     introspection_endpoint: issuer + paths.introspect,
+    ...(accessTokenFormat === 'jwt' && { jwks_uri: issuer + paths.keys }),
     scopes_supported: requestableScopes,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],

@@ -21,7 +21,16 @@ export function token(c: OAuthContext, deps: ServerDeps): Promise<Response> {
     const grant = readGrantType(form);
     const resource = readResource(deps, form);
     const { network } = c.var;
-    return json(await grant({ deps, form, client, network, ...(resource !== undefined && { resource }) }));
+    const signer = deps.config.accessTokenFormat === 'jwt' ? await deps.signing.signer() : undefined;
+    const exchange = {
+      deps,
+      form,
+      client,
+      network,
+      ...(resource !== undefined && { resource }),
+      ...(signer && { signer }),
+    };
+    return json(await grant(exchange));
   });
 }
 

@@ -117,22 +117,32 @@ export type AccessRow = {
   expiresAt: Date;
   /** The grant's last use was noted more than a minute ago. */
   stale: boolean;
+  /** The public key of that id, where one was asked for and is known. */
+  publicJwk: Record<string, unknown> | null;
 };
 
-const findAccess = named<[Buffer], AccessRow>(
+const findAccess = named<[Buffer, string | null], AccessRow>(
   'oauth_tokens_find_access',
   `select g.id as "grantId", g.workspace_id as "workspaceId", k.id as "keyId", k.organization_id as "organizationId",
           t.scopes, k.scopes as "keyScopes", t.resource,
           t.expires_at as "expiresAt",
-          coalesce(g.last_used_at < pharlo_now() - interval '1 minute', true) as stale
-   from oauth_tokens t, ${liveGrant.tables}
+          coalesce(g.last_used_at < pharlo_now() - interval '1 minute', true) as stale,
+          s.public_jwk as "publicJwk"
+   from oauth_tokens t left join oauth_signing_keys s on s.kid = $2, ${liveGrant.tables}
    where t.token_hash = $1 and t.kind = 'access' and t.expires_at > pharlo_now() and g.id = t.grant_id
      and ${liveGrant.condition}`,
 );
 
-/** All there is to know about an access token that is valid now: token, grant, key and workspace in one statement. */
-export async function findAccessToken(on: Queryable, hash: Buffer): Promise<AccessRow | undefined> {
-  return (await findAccess(on, hash))[0];
+/**
+ * All there is to know about an access token that is valid now: token, grant, key and workspace in one statement, and
+ * the signing key that a JWT names.
+ */
+export async function findAccessToken(
+  on: Queryable,
+  hash: Buffer,
+  signingKeyId: string | null,
+): Promise<AccessRow | undefined> {
+  return (await findAccess(on, hash, signingKeyId))[0];
 }
 
 export type OwnedToken = { kind: 'access' | 'refresh'; grantId: string; workspaceId: string; keyId: string };

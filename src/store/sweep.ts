@@ -1,4 +1,5 @@
 import { named, type Queryable } from './db.ts';
+import { keyPeriodSeconds } from './oauth-keys.ts';
 
 const statements = [
   named<[], never>('sweep_tickets', `delete from connect_tickets where expires_at < pharlo_now() - interval '7 days'`),
@@ -14,6 +15,11 @@ const statements = [
     `delete from oauth_clients c
      where c.created_at < pharlo_now() - interval '90 days' and c.last_code_at is null
        and not exists (select 1 from oauth_grants g where g.client_id = c.id)`,
+  ),
+  named<[], never>(
+    'sweep_signing_keys',
+    `delete from oauth_signing_keys
+     where period < floor(extract(epoch from pharlo_now()) / ${keyPeriodSeconds}) - 1`,
   ),
   named<[], never>('sweep_rate_limits', `delete from rate_limits where empty_at < pharlo_now()`),
 ];

@@ -24,7 +24,7 @@ export type Json = { [key: string]: unknown };
 /** The documents of the internet by URL; any other URL cannot be reached. */
 export type Internet = Record<string, () => Promise<OutgoingDocument> | OutgoingDocument>;
 
-type Options = { publicUrl?: string; internet?: Internet; outgoing?: OAuthDeps['outgoing'] };
+type Options = { publicUrl?: string; format?: 'opaque' | 'jwt'; internet?: Internet; outgoing?: OAuthDeps['outgoing'] };
 
 export async function createServer(options: Options = {}) {
   const publicUrl = options.publicUrl ?? issuer;
@@ -37,6 +37,7 @@ export async function createServer(options: Options = {}) {
     config: readConfig({
       PHARLO_PUBLIC_URL: publicUrl,
       PHARLO_SANDBOX: 'off',
+      PHARLO_ACCESS_TOKEN_FORMAT: options.format,
       PHARLO_ALLOWED_ORIGINS: 'https://inspector.example',
     }),
     db,

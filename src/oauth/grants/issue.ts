@@ -8,6 +8,8 @@ import { insertToken } from '../../store/oauth-tokens.ts';
 import { lifetimes, type OAuthDeps } from '../context.ts';
 import { OAuthError } from '../errors.ts';
 import type { Fields } from '../request.ts';
+import { audienceOf } from '../resource.ts';
+import type { Signer } from '../signing.ts';
 
 /** A token request whose client and resource are known. */
 export type Exchange = {
@@ -17,6 +19,8 @@ export type Exchange = {
   network: string;
   /** Canonical. */
   resource?: string;
+  /** For access tokens in JWT format; absent = opaque ones. */
+  signer?: Signer;
 };
 
 /** RFC 6749 §5.1. */
@@ -37,11 +41,12 @@ export async function issueTokens(
   action: 'oauth.exchange' | 'oauth.refresh',
 ): Promise<Issued> {
   const { deps, client } = exchange;
-  const accessToken = newSecret('mcp_at_', deps.random);
+  const resource = audience(exchange, grant);
+  const accessToken = await makeAccessToken(exchange, grant, access.scopes, resource);
   await insertToken(tx, grant.id, 'access', {
     hash: hashSecret(accessToken),
     scopes: access.scopes,
-    resource: audience(exchange, grant),
+    resource,
     lifetimeSeconds: lifetimes.accessToken,
   });
   const refreshToken = client.grantTypes.includes('refresh_token') ? newSecret('mcp_rt_', deps.random) : undefined;
@@ -62,6 +67,18 @@ export async function issueTokens(
     ...(refreshToken && { refresh_token: refreshToken }),
     scope: access.text,
   };
+}
+
+async function makeAccessToken(
+  { deps, client, signer }: Exchange,
+  grant: GrantRow,
+  scopes: readonly Scope[],
+  resource: string | null,
+): Promise<string> {
+  if (!signer) return newSecret('mcp_at_', deps.random);
+  const aud = audienceOf(deps.config.publicUrl, resource);
+  const claims = { sub: grant.workspaceId, aud, client_id: client.id, scope: scopes.join(' ') };
+  return signer(claims, lifetimes.accessToken);
 }
 
 /** Written down for the repetition of a refresh as well. */
