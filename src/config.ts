@@ -23,6 +23,8 @@ export type Config = Readonly<{
   trustedProxies: readonly string[];
   allowedOrigins: readonly string[];
   allowedPrivateHosts: readonly string[];
+  /** Private-use schemes without a dot that clients may be redirected to, besides the well-known ones. */
+  redirectSchemes: readonly string[];
   /** What new access tokens look like; those of the other format go on until they end. */
   accessTokenFormat: 'opaque' | 'jwt';
   defaultPlan: string;
@@ -82,6 +84,7 @@ export function readConfig(environment: Environment): Config {
     trustedProxies: readNetworks(get('PHARLO_TRUSTED_PROXIES')),
     allowedOrigins: readList(get('PHARLO_ALLOWED_ORIGINS')).map((text) => readOrigin('PHARLO_ALLOWED_ORIGINS', text)),
     allowedPrivateHosts: readPrivateHosts(get('PHARLO_ALLOWED_PRIVATE_HOSTS')),
+    redirectSchemes: readSchemes(get('PHARLO_REDIRECT_SCHEMES')),
     accessTokenFormat: readChoice(
       'PHARLO_ACCESS_TOKEN_FORMAT',
       get('PHARLO_ACCESS_TOKEN_FORMAT'),
@@ -157,6 +160,19 @@ function readPrivateHosts(text: string | undefined): string[] {
   } catch {
     throw new ConfigError('PHARLO_ALLOWED_PRIVATE_HOSTS must be host or host:port, separated by commas.');
   }
+}
+
+/** Schemes that a browser acts on itself: a redirect there would run a script or open a file. */
+const browserSchemes = new Set(
+  'about blob chrome data file filesystem ftp http https javascript mailto tel vbscript view-source ws wss'.split(' '),
+);
+
+function readSchemes(text: string | undefined): string[] {
+  const schemes = readList(text);
+  if (!schemes.every((scheme) => /^[a-z][a-z0-9+-]*$/.test(scheme) && !browserSchemes.has(scheme))) {
+    throw new ConfigError('PHARLO_REDIRECT_SCHEMES must be schemes of apps such as myapp, separated by commas.');
+  }
+  return schemes;
 }
 
 function readDatabaseUrl(name: string, text: string | undefined): string | undefined {

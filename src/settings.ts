@@ -47,6 +47,11 @@ export const settings: readonly Setting[] = [
     text: '`host[:port]`, comma separated: private hosts that media and callbacks may come from and go to.',
   },
   {
+    name: 'PHARLO_REDIRECT_SCHEMES',
+    fallback: 'none',
+    text: 'Schemes of installed apps, comma separated, that MCP clients may return to, beside `cursor`, `vscode`, `vscode-insiders`, `windsurf` and those with a dot.',
+  },
+  {
     name: 'PHARLO_ACCESS_TOKEN_FORMAT',
     fallback: 'opaque',
     text: '`opaque`, or `jwt`: access tokens that others can read (RFC 9068), signed with RS256. Both end at once when revoked.',

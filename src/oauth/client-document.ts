@@ -26,11 +26,12 @@ const own = z.object({
 
 /**
  * Reads an answered document. Undefined when it is none, names another id, holds a secret or a private key, or is of a
- * client that does not work without authentication.
+ * client that does not work without authentication. `schemes` as for isRedirectUri.
  */
 export function readClientDocument(
   url: string,
   document: OutgoingDocument,
+  schemes: readonly string[],
 ): (ClientMetadata & { name: string }) | undefined {
   if (document.status !== 200 || !jsonType.test(document.headers.get('content-type') ?? '')) return undefined;
   try {
@@ -38,7 +39,7 @@ export function readClientDocument(
     const said = own.parse(body);
     const methods = [said.token_endpoint_auth_method ?? 'none', ...(said.token_endpoint_auth_methods_supported ?? [])];
     const shared = said.jwks?.keys.some(({ kty }) => kty === 'oct');
-    const { name, ...metadata } = readClientMetadata(body);
+    const { name, ...metadata } = readClientMetadata(body, schemes);
     if (said.client_id !== url || !methods.includes('none') || shared || name === undefined) return undefined;
     return { ...metadata, name };
   } catch {

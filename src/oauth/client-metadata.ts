@@ -43,12 +43,14 @@ const complaints: Record<string, string> = {
   scope: 'scope must be a text.',
 };
 
-/** Reads client metadata. Odd redirect URIs sink alone. Throws `invalid_redirect_uri` or `invalid_client_metadata`. */
-export function readClientMetadata(body: unknown): ClientMetadata {
+/** Reads client metadata; `schemes` as for isRedirectUri. Odd redirect URIs sink alone. Throws `invalid_redirect_uri` or `invalid_client_metadata`. */
+export function readClientMetadata(body: unknown, schemes: readonly string[]): ClientMetadata {
   const parsed = members.safeParse(body);
   if (!parsed.success) throw complain(parsed.error);
   const { redirect_uris, client_name, grant_types, token_endpoint_auth_method: authMethod, scope } = parsed.data;
-  const redirectUris = redirect_uris.filter((uri) => typeof uri === 'string').filter(isRedirectUri);
+  const redirectUris = redirect_uris
+    .filter((uri) => typeof uri === 'string')
+    .filter((uri) => isRedirectUri(uri, schemes));
   if (redirectUris.length === 0) {
     const text = 'redirect_uris must hold an https URI, an http URI on localhost, or one of a private-use scheme.';
     throw new OAuthError('invalid_redirect_uri', text);

@@ -80,7 +80,7 @@ async function countFetch(deps: OAuthDeps, url: string, network: string): Promis
 
 async function fetchClient(deps: OAuthDeps, url: string): Promise<ClientRow | undefined> {
   const document = await deps.outgoing.document(url, { maxBytes, timeoutMs }).catch(() => undefined);
-  const metadata = document && readClientDocument(url, document);
+  const metadata = document && readClientDocument(url, document, deps.config.redirectSchemes);
   if (!metadata) return undefined;
   const fetchedAt = new Date(deps.now());
   return {

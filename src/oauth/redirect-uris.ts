@@ -7,16 +7,20 @@ const https = /^https:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:[
 const loopback = /^(http:\/\/(?:localhost|127\.0\.0\.1|\[::1\]))(?::\d{1,5})?(?=[/?]|$)/;
 const privateUse = /^([a-z][a-z0-9+.-]*):/;
 
-/** True for a redirect URI that may be registered: https anywhere, http on loopback, a private-use scheme of an app. */
-export function isRedirectUri(uri: string): boolean {
+/**
+ * True for a redirect URI that may be registered: https anywhere, http on loopback, a private-use scheme of an app.
+ * `schemes` are those without a dot that the operator knows besides.
+ */
+export function isRedirectUri(uri: string, schemes: readonly string[]): boolean {
   if (uri.length > 2048 || !plain.test(uri) || !URL.canParse(uri)) return false;
-  return https.test(uri) || loopback.test(uri) || isPrivateUse(uri);
+  return https.test(uri) || loopback.test(uri) || isPrivateUse(uri, schemes);
 }
 
-function isPrivateUse(uri: string): boolean {
+function isPrivateUse(uri: string, schemes: readonly string[]): boolean {
   const scheme = privateUse.exec(uri)?.[1] ?? '';
   const { username, password } = new URL(uri);
-  return (scheme.includes('.') || appSchemes.has(scheme)) && !username && !password;
+  const known = scheme.includes('.') || appSchemes.has(scheme) || schemes.includes(scheme);
+  return known && !username && !password;
 }
 
 export function isLoopback(uri: string): boolean {
@@ -31,7 +35,7 @@ export function isClaimable(uri: string): boolean {
 /** Exact comparison, but a loopback port is chosen at run time and does not count (RFC 8252 §7.3). */
 export function matchesRedirectUri(registered: readonly string[], asked: string): boolean {
   if (registered.includes(asked)) return true;
-  if (!isRedirectUri(asked) || !isLoopback(asked)) return false;
+  if (!isLoopback(asked) || !isRedirectUri(asked, [])) return false;
   const withoutPort = (uri: string) => uri.replace(loopback, '$1');
   return registered.some((uri) => isLoopback(uri) && withoutPort(uri) === withoutPort(asked));
 }

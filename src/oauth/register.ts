@@ -16,7 +16,7 @@ import { readJson } from './request.ts';
  * client. A secret is shown here and never again.
  */
 export async function register(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
-  const asked = readRegistration(await readJson(c.req.raw));
+  const asked = readRegistration(await readJson(c.req.raw), deps.config.redirectSchemes);
   const isPublic = asked.authMethod === 'none';
   const fingerprint = isPublic ? createHash('sha256').update(canonicalJson(asked)).digest() : null;
   const known = fingerprint && (await findClientByFingerprint(deps.db, fingerprint));
@@ -30,8 +30,10 @@ export async function register(c: OAuthContext, deps: OAuthDeps): Promise<Respon
   return json({ ...describe(client), ...(secret && { client_secret: secret, client_secret_expires_at: 0 }) }, 201);
 }
 
-function readRegistration(body: unknown): Omit<NewClient, 'id' | 'fingerprint' | 'secretHash'> {
-  const { name = 'MCP client', authMethod: method = 'none', ...metadata } = readClientMetadata(body);
+type Registration = Omit<NewClient, 'id' | 'fingerprint' | 'secretHash'>;
+
+function readRegistration(body: unknown, schemes: readonly string[]): Registration {
+  const { name = 'MCP client', authMethod: method = 'none', ...metadata } = readClientMetadata(body, schemes);
   const authMethod = authMethods.find((known) => known === method);
   if (!authMethod) {
     const text = `token_endpoint_auth_method must be one of ${authMethods.join(', ')}.`;

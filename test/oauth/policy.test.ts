@@ -49,10 +49,21 @@ const bad = [
 
 test('redirect URIs: https, loopback http and app schemes may be registered, odd ones may not', () => {
   assert.deepEqual(
-    good.filter((uri) => !isRedirectUri(uri)),
+    good.filter((uri) => !isRedirectUri(uri, [])),
     [],
   );
-  assert.deepEqual(bad.filter(isRedirectUri), []);
+  assert.deepEqual(
+    bad.filter((uri) => isRedirectUri(uri, ['myapp'])),
+    [],
+  );
+});
+
+test('a scheme without a dot needs the operator, and opens itself only', () => {
+  const at = (uri: string) => [isRedirectUri(uri, []), isRedirectUri(uri, ['myapp'])];
+  assert.deepEqual(at('myapp://oauth/cb'), [false, true]);
+  for (const uri of ['myapp2://oauth/cb', 'MYAPP://oauth/cb', 'myapp://u@oauth/cb', 'myapp://oauth/cb#x']) {
+    assert.deepEqual(at(uri), [false, false], uri);
+  }
 });
 
 test('redirect URIs match exactly; only the port of loopback http is free', () => {

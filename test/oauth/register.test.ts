@@ -156,3 +156,13 @@ test('300 registrations an hour and network; then 429 with Retry-After, for that
   await server.advance(12);
   assert.equal((await register(402, '192.0.2.7')).status, 201, 'later');
 });
+
+test('a scheme the operator named works from registration to tokens', async () => {
+  await using server = await createServer();
+  const redirect_uri = 'appscheme://oauth/cb';
+  const client = await server.register({ redirect_uris: [redirect_uri, 'otherapp://oauth/cb'] });
+  assert.deepEqual(client.redirect_uris, [redirect_uri]);
+  const { key } = await server.addKey();
+  const code = await server.getCode(client.client_id, key, { redirect_uri });
+  assert.equal((await server.exchange(client.client_id, code, { redirect_uri })).status, 200);
+});

@@ -38,6 +38,7 @@ export async function createServer(options: Options = {}) {
       PHARLO_PUBLIC_URL: publicUrl,
       PHARLO_SANDBOX: 'off',
       PHARLO_ACCESS_TOKEN_FORMAT: options.format,
+      PHARLO_REDIRECT_SCHEMES: 'appscheme',
       PHARLO_ALLOWED_ORIGINS: 'https://inspector.example',
     }),
     db,

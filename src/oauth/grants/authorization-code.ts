@@ -24,7 +24,7 @@ export async function exchangeCode(exchange: Exchange): Promise<Issued> {
     'invalid_grant',
     'The code is not valid, was used before, or belongs to another request.',
   );
-  if (!isRedirectUri(redirectUri)) throw refused;
+  if (!isRedirectUri(redirectUri, deps.config.redirectSchemes)) throw refused;
   const codeHash = hashSecret(code);
   const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
   const issued = await deps.db.transaction(async (tx) => {
