@@ -13,7 +13,7 @@ import {
   saveProgress,
 } from '../../src/store/publish-jobs.ts';
 import { insertWorkspace } from '../../src/store/workspaces.ts';
-import { connectChannel, ended, type Rig, startRig } from './rig.ts';
+import { connectChannel, ended, type Rig, startRig, waitsFor } from './rig.ts';
 
 async function claim({ pharlo }: Rig, limit = 1, handlerVersion = 1) {
   const { db, now, random } = pharlo.app.deps;
@@ -59,6 +59,26 @@ test('a lease that ran out holds nothing, even when nobody took it', async () =>
   assert.equal(await renewLease(db, late, {}), false);
   assert.equal(await saveProgress(db, late, sealed, unmoved), false);
   assert.equal(await commitIntent(db, late, sealed, 20), false);
+});
+
+test('after a crash nobody looks for the post before the deadline of its intent and five seconds', async () => {
+  await using rig = await startRig({ work: false });
+  const { id } = await rig.create();
+  const { db, vault } = rig.pharlo.app.deps;
+  const [crashed] = await claim(rig);
+  assert.ok(crashed);
+  const memory = vault.seal(`assignment:${crashed.workspaceId}:${id}:progress`, '{"step":{}}');
+  assert.equal(await commitIntent(db, crashed, memory, 20), true);
+  await rig.advance(22_500);
+  await rig.work();
+  await rig.until(id, waitsFor('checking_outcome'));
+  assert.deepEqual(
+    rig.platform.calls.filter((call) => call.includes('upload')),
+    [],
+  );
+  await rig.advance(2600);
+  assert.equal((await rig.until(id, ended)).status, 'published');
+  assert.equal((await rig.videos()).length, 1);
 });
 
 test('three crashes without progress end the job, and it costs nothing', async () => {
