@@ -36,13 +36,14 @@ const rooms: Record<string, RoomRule> = {
   'media.ts': { may: 'domain net platforms', types: 'deps.ts' },
   'connect.ts': { may: 'domain store platforms tokens.ts', types: 'deps.ts' },
   'watch.ts': { may: 'domain store', types: 'deps.ts' },
+  'once.ts': { may: 'domain store', types: 'deps.ts' },
   'operation.ts': { may: 'domain store', types: 'deps.ts' },
   jobs: { may: 'domain store platforms media.ts tokens.ts', types: 'deps.ts' },
   operations: { may: 'domain store platforms media.ts tokens.ts operation.ts', types: 'deps.ts' },
   // Who gets in, and by which door.
   oauth: { may: 'domain store http.ts vault.ts', types: 'deps.ts net' },
   surfaces: {
-    may: 'domain operation.ts operations oauth connect.ts watch.ts http.ts',
+    may: 'domain operation.ts operations oauth connect.ts watch.ts once.ts http.ts',
     types: 'deps.ts config.ts',
   },
   commands: { may: 'domain store', types: 'config.ts' },
@@ -96,7 +97,7 @@ const laws: readonly Law[] = [
 const files = readSources('src');
 
 /** Known holes in the plan; the list may only shrink. */
-const holes = ['surfaces/mcp-confirm.ts imports store/rate-limits.ts'];
+const holes: string[] = [];
 
 test('every room imports what the plan allows', () => {
   assert.deepEqual(importViolations(files, rooms), holes);

@@ -4,10 +4,9 @@ import { z } from 'zod';
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
 import { DomainError } from '../domain/errors.ts';
-import { newId } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
+import { redeemOnce, sealOnce } from '../once.ts';
 import type { Operation } from '../operation.ts';
-import { takeFromLimit } from '../store/rate-limits.ts';
 
 /** What a client sent beside the arguments in the 2026-07-28 era; absent in the older one. */
 export type Round = { capabilities: unknown; responses: unknown; state: string | undefined };
@@ -18,7 +17,6 @@ const canAsk = z.object({ elicitation: z.looseObject({ form: z.unknown().optiona
 const answers = z.object({
   confirm: z.object({ action: z.string(), content: z.record(z.string(), z.unknown()).optional() }),
 });
-const sealedState = z.object({ id: z.string(), until: z.number() });
 
 /**
  * Asks the person behind the client before a call that cannot be undone, when the client can ask. Answers the question
@@ -36,7 +34,10 @@ export async function confirmationOf(
   if (!op.input.safeParse(given).success) return undefined;
   const context = contextOf(caller, op, given);
   if (round.responses === undefined) return question(deps, context, op, given);
-  await checkState(deps, context, round.state);
+  if (!(await redeemOnce(deps, context, round.state, lifeMs))) {
+    const text = 'This confirmation is over or belongs to another call. Call the tool again.';
+    throw new DomainError('confirmation_invalid', text);
+  }
   const answer = answers.safeParse(round.responses);
   const agreed =
     answer.success && answer.data.confirm.action === 'accept' && answer.data.confirm.content?.confirm === true;
@@ -51,7 +52,6 @@ function contextOf(caller: Caller, op: Operation, given: Record<string, unknown>
 }
 
 function question(deps: Deps, context: string, op: Operation, given: Record<string, unknown>): InputRequiredResult {
-  const state = { id: newId(deps.now(), deps.random), until: deps.now() + lifeMs };
   const shown = JSON.stringify(given, undefined, 1).slice(0, 1500);
   return inputRequired({
     inputRequests: {
@@ -64,19 +64,6 @@ function question(deps: Deps, context: string, op: Operation, given: Record<stri
         },
       }),
     },
-    requestState: deps.vault.seal(context, JSON.stringify(state)).toString('base64url'),
+    requestState: sealOnce(deps, context, lifeMs),
   });
-}
-
-async function checkState(deps: Deps, context: string, state: string | undefined): Promise<void> {
-  const plain = state === undefined ? undefined : deps.vault.open(context, Buffer.from(state, 'base64url'));
-  const opened = plain === undefined ? undefined : sealedState.parse(JSON.parse(plain));
-  const live = opened !== undefined && opened.until > deps.now();
-  const once = { everySeconds: lifeMs / 1000, burst: 1 };
-  if (!live || (await takeFromLimit(deps.db, `confirm:${opened.id}`, once)) > 0) {
-    throw new DomainError(
-      'confirmation_invalid',
-      'This confirmation is over or belongs to another call. Call the tool again.',
-    );
-  }
 }
