@@ -137,7 +137,8 @@ async function serve(served: Served, request: Request, peer: string | undefined)
   const { config } = deps;
   const url = new URL(request.url);
   const trusted = isTrustedPeer(peer, config.trustedProxies);
-  const host = (trusted && request.headers.get('x-forwarded-host')) || request.headers.get('host') || url.host;
+  const named = (trusted && request.headers.get('x-forwarded-host')) || request.headers.get('host') || url.host;
+  const host = named.toLowerCase();
   if (sandbox && host === new URL(sandbox.origin).host) return sandbox.fetch(request);
   if (host !== new URL(config.publicUrl).host && !healthPaths.has(url.pathname)) {
     return errorResponse(deps, new DomainError('foreign_host', 'This server does not answer for that host.'));

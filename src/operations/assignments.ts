@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Deps } from '../deps.ts';
 import { assignmentStatuses, contentTypes, handlerVersion, isCancellable } from '../domain/assignment.ts';
 import { DomainError, invalid, notFound } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
@@ -46,14 +47,8 @@ const createInput = z.strictObject({
 
 type CreateInput = z.infer<typeof createInput>;
 
-type Prepared =
-  | { repeat: AssignmentRow }
-  | {
-      repeat?: undefined;
-      connection: ConnectionRow;
-      payload: Record<string, unknown>;
-      contentType: string | undefined;
-    };
+type New = { connection: ConnectionRow; payload: Record<string, unknown>; contentType: string | undefined };
+type Prepared = { inputHash: Buffer } & ({ repeat: AssignmentRow } | ({ repeat?: undefined } & New));
 
 export const createAssignment = operation<CreateInput, z.infer<typeof assignmentShape>, Prepared>({
   name: 'create_assignment',
@@ -72,13 +67,16 @@ export const createAssignment = operation<CreateInput, z.infer<typeof assignment
   mcp: { text: describeAssignment },
   kind: 'write',
   async prepare(input, context) {
-    const repeat = await repeated(context, context.deps.db, input);
-    return repeat ? { repeat } : prepareNew(input, context);
+    const { deps, caller } = context;
+    const connection = await findConnection(deps.db, caller.workspaceId, input.connectionId, caller.organizationId);
+    const inputHash = hashInput(input, parsedPayload(deps, input, connection));
+    const repeat = await repeated(context, deps.db, input, inputHash);
+    return repeat ? { inputHash, repeat } : { inputHash, ...(await prepareNew(input, context, connection)) };
   },
   async handle(input, context, prepared) {
     const { deps, caller, tx } = context;
     const created = prepared.repeat ?? (await insertAssignment(tx, newRow(input, context, prepared)));
-    const row = created ?? (await repeated(context, tx, input));
+    const row = created ?? (await repeated(context, tx, input, prepared.inputHash));
     if (!row) throw new Error('An assignment was neither stored nor found.');
     if (prepared.repeat || !created) {
       context.free();
@@ -91,25 +89,36 @@ export const createAssignment = operation<CreateInput, z.infer<typeof assignment
   },
 });
 
-/** What the same input always gives, whatever door it came through. */
-function hashInput(input: CreateInput): Buffer {
+/** What the same input always gives, whatever door it came through and whether defaults were written out. */
+function hashInput(input: CreateInput, payload: unknown): Buffer {
   const { idempotencyKey: _, scheduledAt, ...rest } = input;
-  const meant = { ...rest, ...(scheduledAt && { scheduledAt: toDate(scheduledAt).toISOString() }) };
+  const meant = { ...rest, payload, ...(scheduledAt && { scheduledAt: toDate(scheduledAt).toISOString() }) };
   return createHash('sha256').update(canonicalJson(meant)).digest();
 }
 
-async function repeated({ caller }: Context, on: Queryable, input: CreateInput): Promise<AssignmentRow | undefined> {
+/** The payload as it would be stored; as it came where it cannot be parsed (it is refused later, or it is a conflict). */
+function parsedPayload(deps: Deps, input: CreateInput, connection: ConnectionRow | undefined): unknown {
+  const spec = connection && deps.platforms.find(connection.platform)?.content[input.type];
+  const parsed = spec?.payload.safeParse(input.payload);
+  return parsed?.success ? parsed.data : input.payload;
+}
+
+async function repeated(
+  { caller }: Context,
+  on: Queryable,
+  input: CreateInput,
+  inputHash: Buffer,
+): Promise<AssignmentRow | undefined> {
   if (input.idempotencyKey === undefined) return undefined;
   const row = await findByIdempotencyKey(on, caller.workspaceId, input.idempotencyKey);
   if (!row) return undefined;
   const visible = caller.organizationId === undefined || row.organizationId === caller.organizationId;
-  if (visible && row.inputHash.equals(hashInput(input))) return row;
+  if (visible && row.inputHash.equals(inputHash)) return row;
   throw new DomainError('idempotency_conflict', 'This idempotency key belongs to another assignment with other input.');
 }
 
-async function prepareNew(input: CreateInput, context: Context): Promise<Prepared> {
-  const { deps, caller } = context;
-  const connection = await findConnection(deps.db, caller.workspaceId, input.connectionId, caller.organizationId);
+async function prepareNew(input: CreateInput, context: Context, connection: ConnectionRow | undefined): Promise<New> {
+  const { deps } = context;
   if (!connection) throw notFound('connection');
   if (!connection.isActive) throw new DomainError('connection_inactive', 'This connection is switched off.');
   if (connection.tokenRevokedAt || !connection.tokens) {
@@ -151,7 +160,7 @@ async function checkMedia(input: CreateInput, spec: ContentSpec, connection: Con
   return found.contentType;
 }
 
-function newRow(input: CreateInput, { deps, caller }: Context, prepared: Exclude<Prepared, { repeat: AssignmentRow }>) {
+function newRow(input: CreateInput, { deps, caller }: Context, prepared: New & { inputHash: Buffer }) {
   const { connection, contentType } = prepared;
   const media = input.mediaUrl === undefined ? [] : [{ url: input.mediaUrl, ...(contentType && { contentType }) }];
   return {
@@ -166,7 +175,7 @@ function newRow(input: CreateInput, { deps, caller }: Context, prepared: Exclude
     media,
     externalId: input.externalId ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    inputHash: hashInput(input),
+    inputHash: prepared.inputHash,
     scheduledAt: input.scheduledAt ? toDate(input.scheduledAt) : null,
     keyId: caller.keyId,
     grantId: caller.grantId ?? null,

@@ -46,6 +46,15 @@ test('one key makes one assignment and one charge, whatever door it comes throug
     assert.equal(Number(after.ledger) - Number(before.ledger), 1);
   });
 
+  await t.test('a default that is written out is the same input', async () => {
+    const first = await create({ ...good, idempotencyKey: 'defaults' });
+    const payload = { privacy: 'private', title: 'A title', tags: [] };
+    const again = await create({ ...good, payload, idempotencyKey: 'defaults' });
+    assert.equal(again.status, 201);
+    assert.equal(again.body.id, first.body.id);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+  });
+
   await t.test('a repeat answers the assignment as it is now', async () => {
     const first = await create(good, { 'idempotency-key': 'now' });
     assert.equal(first.body.idempotencyKey, 'now');
