@@ -67,10 +67,18 @@ export async function connectAgent(mcpUrl: string, open: OpenForPerson, options:
   const transport = new StreamableHTTPClientTransport(url, { authProvider: provider });
   const first = newClient();
   let client = first;
+  const close = async () => {
+    await client.close();
+    callback.server.close();
+  };
   try {
     await first.connect(transport);
   } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error;
+    // The server must not outlive a failed connect.
+    if (!(error instanceof UnauthorizedError)) {
+      await close();
+      throw error;
+    }
     await transport.finishAuth(await callback.answer);
     client = newClient();
     await client.connect(new StreamableHTTPClientTransport(url, { authProvider: provider }));
@@ -84,10 +92,7 @@ export async function connectAgent(mcpUrl: string, open: OpenForPerson, options:
       if (result.isError) throw new Error(first?.type === 'text' ? first.text : `${name} failed`);
       return result.structuredContent as Record<string, unknown>;
     },
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      callback.server.close();
-    },
+    [Symbol.asyncDispose]: close,
   };
 }
 
