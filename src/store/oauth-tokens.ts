@@ -83,27 +83,31 @@ export type SpentToken = {
   grantId: string;
   clientId: string;
   rotated: boolean;
-  /** Rotated within the given time, and its successor was not rotated since. */
+  /** Rotated within the given time, for the given scopes, and its successor was not rotated since. */
   fresh: boolean;
 };
 
-const findSpent = named<[Buffer, number], SpentToken>(
+const findSpent = named<[Buffer, number, readonly Scope[] | null], SpentToken>(
   'oauth_tokens_find_refresh',
   `select t.grant_id as "grantId", g.client_id as "clientId", t.rotated_at is not null as rotated,
-          coalesce(t.rotated_at > pharlo_now() - make_interval(secs => $2), false)
+          coalesce(t.rotated_at >= pharlo_now() - make_interval(secs => $2), false)
             and not exists (select from oauth_tokens s where s.grant_id = t.grant_id and s.rotated_at > t.rotated_at)
-            as fresh
+            and exists (
+              select from oauth_tokens a
+              where a.grant_id = t.grant_id and a.kind = 'access' and a.created_at >= t.rotated_at
+                and a.scopes = coalesce($3, t.scopes)
+            ) as fresh
    from oauth_tokens t join oauth_grants g on g.id = t.grant_id
    where t.token_hash = $1 and t.kind = 'refresh'`,
 );
 
-/** What is known of a refresh token that could not be rotated. Undefined = never seen. */
+/** What is known of a refresh token that could not be rotated. Scopes null = all of the grant's. Undefined = never seen. */
 export async function findRefreshToken(
   on: Queryable,
   hash: Buffer,
-  freshSeconds: number,
+  fresh: { seconds: number; scopes: readonly Scope[] | null },
 ): Promise<SpentToken | undefined> {
-  return (await findSpent(on, hash, freshSeconds))[0];
+  return (await findSpent(on, hash, fresh.seconds, fresh.scopes))[0];
 }
 
 export type AccessRow = {

@@ -158,6 +158,24 @@ test('a rotated token again: within 30 s an error and no more, afterwards the en
   assert.deepEqual(await outcome(await server.refresh(client_id, second.refresh_token)), [401, 'invalid_token']);
 });
 
+test('a rotated token again for another scope ends the grant', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const { key } = await server.addKey();
+  const asked = { scope: 'stats:read platforms:read' };
+  const again = async (first: Record<string, string>, second: Record<string, string>) => {
+    const { refresh_token } = await server.getTokens(client_id, key, asked);
+    const next = (await (await server.refresh(client_id, refresh_token, first)).json()) as Tokens;
+    assert.deepEqual(await outcome(await server.refresh(client_id, refresh_token, second)), [401, 'invalid_token']);
+    return isLive(server, next.access_token);
+  };
+  assert.equal(await again({}, { scope: 'platforms:read stats:read' }), true);
+  assert.equal(await again({ scope: 'stats:read' }, { scope: 'stats:read' }), true);
+  assert.equal(await again({}, { scope: 'stats:read' }), false);
+  assert.equal(await again({ scope: 'stats:read' }, {}), false);
+  assert.equal(await again({}, { scope: 'unknown' }), false);
+});
+
 test('a rotated token whose successor was used, or sent by another client, ends the grant at once', async () => {
   await using server = await createServer();
   const { client_id } = await server.register();

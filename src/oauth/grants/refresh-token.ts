@@ -1,3 +1,4 @@
+import { expandScopes } from '../../domain/access.ts';
 import { hashSecret } from '../../domain/ids.ts';
 import { findRefreshToken, keepSuccessor, rotateRefreshToken } from '../../store/oauth-tokens.ts';
 import { takeFromLimit } from '../../store/rate-limits.ts';
@@ -32,7 +33,9 @@ export async function refresh(exchange: Exchange): Promise<Issued> {
 
 /** Finds out why a refresh token could not be used, and ends its grant when that looks like theft. */
 async function refuse(exchange: Exchange, hash: Buffer): Promise<never> {
-  const token = await findRefreshToken(exchange.deps.db, hash, raceSeconds);
+  const asked = exchange.form.get('scope')?.trim();
+  const scopes = asked ? expandScopes(asked.split(' ')) : null;
+  const token = await findRefreshToken(exchange.deps.db, hash, { seconds: raceSeconds, scopes });
   const own = token?.clientId === exchange.client.id;
   const tolerated = own && token.fresh && !isMcpProfile(exchange);
   if (token?.rotated && !tolerated) await revokeForReuse(exchange, token.grantId, 'refresh_token');
