@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launchBrowser } from '../test/browser.ts';
+import { freePort } from '../test/free-port.ts';
 import { travel } from './journey.ts';
 
 /**
@@ -15,16 +15,6 @@ import { travel } from './journey.ts';
  */
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const main = join(import.meta.dirname, '../src/main.ts');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 3000;
-}
 
 function pharlo(args: string[], env: NodeJS.ProcessEnv) {
   return spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -5,7 +5,8 @@ import { mkdir, readdir, readFile, realpath, symlink } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { freePort, type Program, runCommand, startCommand, temporaryFolder } from './command.ts';
+import { type Program, runCommand, startCommand, temporaryFolder } from './command.ts';
+import { freePort } from './free-port.ts';
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, '..');
@@ -53,7 +54,7 @@ test('the packed tarball holds what runs and starts by its command', async () =>
     [],
   );
 
-  const port = await freePort();
+  const port = String(await freePort());
   const settings = { PORT: port, PHARLO_DATA_DIR: join(folder.path, 'data') };
   const program: Program = [await oldestNode(), join(installed, 'bin/pharlo.js')];
   await using server = startCommand([], settings, program);

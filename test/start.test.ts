@@ -4,10 +4,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, type Running, runCommand, startCommand, temporaryFolder } from './command.ts';
+import { type Running, runCommand, startCommand, temporaryFolder } from './command.ts';
+import { freePort } from './free-port.ts';
 
 const folder = await temporaryFolder();
-const port = await freePort();
+const port = String(await freePort());
 const settings = { PORT: port, PHARLO_DATA_DIR: folder.path };
 const create = ['keys', 'create', '--workspace', 'default', '--json'];
 let server: Running;
@@ -99,7 +100,7 @@ test('the data folder and what is secret in it are private', async () => {
 });
 
 test('a second start on the same data folder joins the first', async () => {
-  const other = await freePort();
+  const other = String(await freePort());
   const { key } = await makeKey();
   await using second = startCommand([], { ...settings, PORT: other });
   await second.printed(/MCP URL.*\n/);
@@ -128,7 +129,7 @@ test('a wrong setting stops the start with one line that names it', async () => 
 
 test('the sandbox networks run alone', async () => {
   await using alone = await temporaryFolder();
-  const at = await freePort();
+  const at = String(await freePort());
   await using sandbox = startCommand(['sandbox'], { PORT: at, PHARLO_DATA_DIR: alone.path });
   assert.equal(await sandbox.printed(/\n/), `The sandbox networks are running at http://127.0.0.1:${at}\n`);
   const sample = await fetch(`http://127.0.0.1:${at}/sample.mp4`);

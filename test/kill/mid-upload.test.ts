@@ -7,8 +7,9 @@ import { Person } from '../connect/person.ts';
 import { type MediaServer, serveMedia } from '../engine/media-server.ts';
 import type { Video } from '../engine/platform.ts';
 import { type Assignment, connectChannel, ended, eventually } from '../engine/rig.ts';
+import { freePort } from '../free-port.ts';
 import { callRest } from '../harness.ts';
-import { freePort, makeKey, type Running, start } from './pharlo.ts';
+import { makeKey, type Running, start } from './pharlo.ts';
 
 const MiB = 1024 * 1024;
 

@@ -1,6 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -11,17 +9,6 @@ export type Running = {
   /** Sends the signal and waits for the end; answers the exit code, null when a signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('No port.');
-  return address.port;
-}
 
 /** Starts `pharlo <args>` and waits for the line that says it is up. */
 export async function start(args: string[], environment: Record<string, string>, upLine: string): Promise<Running> {

@@ -10,8 +10,9 @@ import { createTestDatabase } from '../database.ts';
 import { serveMedia } from '../engine/media-server.ts';
 import { type Call, isLastPiece, isSessionStart, startPlatform } from '../engine/platform.ts';
 import { type Assignment, connectChannel, ended, eventually } from '../engine/rig.ts';
+import { freePort } from '../free-port.ts';
 import { callRest } from '../harness.ts';
-import { freePort, makeKey, type Running, start } from './pharlo.ts';
+import { makeKey, type Running, start } from './pharlo.ts';
 
 /** Where the process is killed: while this call is under way, with or without the platform doing what it was asked. */
 type Point = { isMeant: (call: Call) => boolean; works: boolean };
