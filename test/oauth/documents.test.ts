@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OutgoingDocument } from '../../src/net/outgoing.ts';
+import { createDocuments } from '../../src/oauth/documents.ts';
 import { authenticate } from '../../src/oauth/index.ts';
 import { createWorld, trustWorld } from '../net/world.ts';
 import { createServer, type Json, outcome, redirectUri, type Server } from './server.ts';
@@ -63,6 +64,22 @@ test('a client by document: from consent to tokens, of the MCP profile, and stor
   assert.equal(web.fetched, 1);
   await server.query('update oauth_grants set revoked_at = pharlo_now()');
   assert.deepEqual(await outcome(await server.refresh(id, tokens.refresh_token)), [400, 'invalid_grant']);
+  await server.advance(3601);
+  assert.deepEqual(await outcome(await server.refresh(id, tokens.refresh_token)), [400, 'invalid_grant']);
+  assert.equal(web.fetched, 2, 'the same with a fresh copy');
+});
+
+test('whoever asks while a document is being fetched waits for that fetch', async () => {
+  const { web, server } = await createWithDocument();
+  await using _ = server;
+  const gate = Promise.withResolvers<OutgoingDocument>();
+  web.serve = () => gate.promise;
+  const documents = createDocuments(server.deps);
+  const asking = Array.from({ length: 5 }, (_, n) => documents.read(id, { network: `192.0.2.${n}`, known: true }));
+  assert.equal(web.fetched, 1);
+  gate.resolve(answer(good));
+  assert.deepEqual(new Set((await Promise.all(asking)).map((client) => client?.name)), new Set(['Docs App']));
+  assert.equal(web.fetched, 1);
 });
 
 test('what is no acceptable document', async () => {
