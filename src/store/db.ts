@@ -47,7 +47,11 @@ export function openDb(options: DbOptions): Db {
     connectionString: options.url,
     max: options.poolSize ?? 16,
     types,
+    keepAlive: true,
     idleTimeoutMillis: 30_000,
+    // A database that hangs must fail requests and jobs, not hold them.
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 20_000,
   });
   pool.on('error', (error) => options.onError?.(error));
   const send = async <R>(client: pg.Pool | pg.PoolClient, statement: { text: string; values: unknown[] }) =>
@@ -58,6 +62,11 @@ export function openDb(options: DbOptions): Db {
       const client = await pool.connect();
       const effects: (() => void)[] = [];
       let broken: Error | undefined;
+      // The pool listens to idle clients only; an unheard error of this one would end the process.
+      const onBroken = (error: Error) => {
+        broken = error;
+      };
+      client.on('error', onBroken);
       try {
         await client.query('begin');
         const tx: Tx = {
@@ -67,19 +76,20 @@ export function openDb(options: DbOptions): Db {
         };
         const result = await run(tx);
         await client.query('commit');
-        for (const effect of effects) effect();
         return result;
       } catch (error) {
-        await client.query('rollback').catch((failure: Error) => {
-          broken = failure;
-        });
+        effects.length = 0;
+        await client.query('rollback').catch(onBroken);
         throw error;
       } finally {
+        client.off('error', onBroken);
         client.release(broken);
+        for (const effect of effects) effect();
       }
     },
     async connect() {
       const client = new pg.Client({ connectionString: options.directUrl ?? options.url, types });
+      client.on('error', (error) => options.onError?.(error));
       await client.connect();
       return client;
     },
