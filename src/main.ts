@@ -34,13 +34,18 @@ function stopAsked(): Promise<unknown> {
   return Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 }
 
+/** A stop that hangs is ended; what was claimed is found again by its lease. */
+const exitWithinMs = 29_000;
+
 async function serveProduct(config: Config): Promise<void> {
   const stop = stopAsked();
   await using app = await createApp(config, { write: complain });
-  const engine = config.role === 'web' ? undefined : await app.work();
+  // Listening comes first: the sandbox must answer before a job that was interrupted goes on with it.
   const listening = config.role === 'worker' ? undefined : await listen(app.fetch, config.hosts, config.port);
+  const engine = config.role === 'web' ? undefined : await app.work();
   await greet(app, config);
   await stop;
+  setTimeout(() => process.exit(1), exitWithinMs).unref();
   app.drain();
   await Promise.all([engine?.stop(), listening?.close(10_000)]);
 }

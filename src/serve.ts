@@ -15,11 +15,22 @@ export async function listen(fetch: Handler, hosts: readonly string[], port: num
   const servers: ReturnType<typeof createAdaptorServer>[] = [];
   for (const [index, host] of hosts.entries()) {
     const server = createAdaptorServer({
-      fetch: (request, env) => fetch(request, (env as HttpBindings).incoming.socket.remoteAddress),
+      async fetch(request, env) {
+        try {
+          return await fetch(request, (env as HttpBindings).incoming.socket.remoteAddress);
+        } catch {
+          // The server's own answer would quote the error.
+          return Response.json(
+            { error: { code: 'internal', message: 'Something went wrong on our side.' } },
+            { status: 500 },
+          );
+        }
+      },
       overrideGlobalObjects: false,
     });
     const failure = await new Promise<Error | undefined>((done) => {
-      server.once('error', done);
+      // Stays after the start: an unheard error would end the process.
+      server.on('error', done);
       server.listen(port, host, () => done(undefined));
     });
     if (!failure) servers.push(server);

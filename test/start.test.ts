@@ -110,13 +110,14 @@ test('a second start on the same data folder joins the first', async () => {
   assert.equal((await list(key)).status, 200);
 });
 
-test('a port in use is told in one line', async () => {
+test('a port in use is told in one line, and the process ends, workers and store included', async () => {
+  await using own = await temporaryFolder();
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const address = taken.address();
   assert.ok(typeof address === 'object' && address);
   try {
-    const line = await refusal([], { ...settings, PORT: String(address.port) });
+    const line = await refusal([], { PHARLO_DATA_DIR: own.path, PORT: String(address.port) });
     assert.match(line, /port is in use.*set PORT/);
   } finally {
     taken.close();

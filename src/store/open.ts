@@ -24,23 +24,22 @@ export type Store = AsyncDisposable & {
 /** Opens the operator's PostgreSQL, or the embedded one, brings its schema up to date and makes the plans known. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, databaseDirectUrl, dataDir, random, onError } = options;
+  // What was opened is closed again when a later step fails.
+  await using stack = new AsyncDisposableStack();
   if (databaseUrl !== undefined) {
     const directUrl = databaseDirectUrl ?? databaseUrl;
     await migrate(directUrl);
-    const db = openDb({ url: databaseUrl, directUrl, onError });
+    const db = stack.use(openDb({ url: databaseUrl, directUrl, onError }));
     await savePlans(db, options.plans);
-    return { db, workers: 'shared', [Symbol.asyncDispose]: () => db[Symbol.asyncDispose]() };
+    return opened(db, 'shared', stack.move());
   }
-  const server = await startEmbeddedPostgres({ dataDir, random });
+  const server = stack.use(await startEmbeddedPostgres({ dataDir, random }));
   await migrate(server.ownerUrl, { appRole: 'pharlo_app' });
-  const db = openDb({ url: server.url, onError });
+  const db = stack.use(openDb({ url: server.url, onError }));
   await savePlans(db, options.plans);
-  return {
-    db,
-    workers: server.owner ? 'sole' : 'none',
-    async [Symbol.asyncDispose]() {
-      await db[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+  return opened(db, server.owner ? 'sole' : 'none', stack.move());
+}
+
+function opened(db: Db, workers: Store['workers'], stack: AsyncDisposableStack): Store {
+  return { db, workers, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
