@@ -20,6 +20,11 @@ export type McpFace<O> = { text: (output: O) => string };
 
 export type Context = { deps: Deps; caller: Caller };
 
+export type PrepareContext = Context & {
+  /** Throws `insufficient_credits`; to be asked before anything is fetched for the caller. */
+  requireCredits(): Promise<void>;
+};
+
 /** Lets a handler of a writing operation say what its charge belongs to. */
 export type WriteContext = Context & {
   tx: Tx;
@@ -37,7 +42,7 @@ type Body<I, O, P> =
   /** Looks outside first if need be (`prepare`), then writes rows, ledger and audit in one transaction. */
   | {
       kind: 'write';
-      prepare?(input: I, context: Context): Promise<P>;
+      prepare?(input: I, context: PrepareContext): Promise<P>;
       handle(input: I, context: WriteContext, prepared: P): Promise<O>;
     }
   /** Calls a platform at once, outside any transaction: credits are reserved before, settled or returned after. */
@@ -87,21 +92,26 @@ export async function execute(
   }
   const input = parseInput(op.input, rawInput);
   const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId) };
-  const outcome = await run(op, input, context);
-  const output = op.output.safeParse(outcome.output);
-  if (!output.success) throw new Error(`${op.name} answered something its output schema does not know.`);
-  return { ...outcome, output: output.data };
+  return run(op, input, context);
+}
+
+/** Checked before anything is charged or committed. */
+function checked(op: Operation, output: unknown): unknown {
+  const parsed = op.output.safeParse(output);
+  if (!parsed.success) throw new Error(`${op.name} answered something its output schema does not know.`);
+  return parsed.data;
 }
 
 async function run(op: Operation, input: unknown, context: Context): Promise<Outcome> {
   const { deps, caller } = context;
   const amount = price(op.credits, caller.via);
   if (op.kind === 'read') {
-    const output = await op.handle(input, { ...context, on: deps.db });
+    const output = checked(op, await op.handle(input, { ...context, on: deps.db }));
     return { output, replayed: false, ...(await charge(deps, op, caller, amount)) };
   }
   if (op.kind === 'outside') return runOutside(op, input, context, amount);
-  const prepared = await op.prepare?.(input, context);
+  const requireCredits = () => assertAffordable(deps.db, caller, amount);
+  const prepared = await op.prepare?.(input, { ...context, requireCredits });
   return deps.db.transaction(async (tx) => {
     const told = { amount, replayed: false, assignmentId: undefined as string | undefined };
     const output = await op.handle(
@@ -123,7 +133,7 @@ async function run(op: Operation, input: unknown, context: Context): Promise<Out
     );
     const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
     await insertAudit(tx, auditOf(op, caller, told.assignmentId));
-    return { output, replayed: told.replayed, ...cost };
+    return { output: checked(op, output), replayed: told.replayed, ...cost };
   });
 }
 
@@ -137,9 +147,11 @@ async function runOutside(
   const entry = amount > 0 ? await debit(deps.db, { caller, operation: op.name, amount, reserve: true }) : undefined;
   if (amount > 0 && !entry) throw await insufficient(deps.db, caller, amount);
   try {
-    const output = await op.handle(input, context);
-    if (entry) await settle(deps.db, entry.id);
-    if (!op.hints.readOnly) await insertAudit(deps.db, auditOf(op, caller));
+    const output = checked(op, await op.handle(input, context));
+    await deps.db.transaction(async (tx) => {
+      if (entry) await settle(tx, entry.id);
+      if (!op.hints.readOnly) await insertAudit(tx, auditOf(op, caller));
+    });
     return { output, used: amount, replayed: false, ...(entry?.balance !== undefined && { balance: entry.balance }) };
   } catch (error) {
     if (entry) await refundReservation(deps.db, entry.id);
@@ -158,6 +170,12 @@ async function charge(
   const entry = await debit(deps.db, { caller, operation: op.name, amount, ...(assignmentId && { assignmentId }) });
   if (!entry) throw await insufficient(deps.db, caller, amount);
   return { used: amount, ...(entry.balance !== undefined && { balance: entry.balance }) };
+}
+
+/** Throws `insufficient_credits` before a call does anything costly that a later debit would refuse. */
+async function assertAffordable(on: Queryable, caller: Caller, amount: Hundredths): Promise<void> {
+  const account = amount > 0 ? await readBalance(on, caller.workspaceId) : undefined;
+  if (account && account.monthly !== null && account.balance < amount) throw await insufficient(on, caller, amount);
 }
 
 async function insufficient(on: Queryable, caller: Caller, amount: Hundredths): Promise<DomainError> {

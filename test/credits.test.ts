@@ -6,15 +6,17 @@ import { debit, expireReservations, readBalance, refundAssignment, settle } from
 import { connectChannel } from './channel.ts';
 import { type Harness, type RestAnswer, startHarness } from './harness.ts';
 import { callTool, getToken } from './mcp-client.ts';
+import { startMediaServer } from './media-server.ts';
 import { assertRefused, errorOf, ledgerCount, refusal } from './refusals.ts';
 
 const monthly = 20;
 const minute = 60_000;
 const day = 24 * 60 * minute;
 
-const onSmallPlan = () =>
+const onSmallPlan = (environment: Record<string, string> = {}) =>
   startHarness({
     environment: {
+      ...environment,
       PHARLO_PLANS: JSON.stringify([{ slug: 'small', name: 'Small', monthlyCredits: monthly }]),
       PHARLO_DEFAULT_PLAN: 'small',
     },
@@ -284,4 +286,17 @@ test('an unlimited plan writes the ledger and names no balance', async () => {
   const answer = await pharlo.rest('GET', '/assignments');
   assert.deepEqual(creditsOf(answer), { used: '1', balance: null });
   assert.equal(await ledgerCount(pharlo), 1);
+});
+
+test('nothing is fetched for somebody who cannot pay for the post', async () => {
+  await using media = await startMediaServer();
+  await using pharlo = await onSmallPlan({ PHARLO_ALLOWED_PRIVATE_HOSTS: media.host });
+  const connectionId = await connectChannel(pharlo);
+  await leave(pharlo, 0);
+  const mediaUrl = `${media.url}/video.mp4`;
+  assert.equal((await post(pharlo, connectionId, { mediaUrl })).status, 402);
+  assert.deepEqual(media.requests, []);
+  await leave(pharlo, 3);
+  assert.equal((await post(pharlo, connectionId, { mediaUrl })).status, 201);
+  assert.deepEqual(media.requests, ['/video.mp4']);
 });

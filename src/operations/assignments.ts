@@ -7,7 +7,7 @@ import { newId } from '../domain/ids.ts';
 import { canonicalJson } from '../domain/json.ts';
 import { scheduleProblem } from '../domain/schedule.ts';
 import { probeMedia } from '../media.ts';
-import { type Context, operation, parseInput } from '../operation.ts';
+import { type Context, operation, type PrepareContext, parseInput } from '../operation.ts';
 import type { ContentSpec } from '../platforms/contract.ts';
 import {
   type AssignmentRow,
@@ -117,7 +117,11 @@ async function repeated(
   throw new DomainError('idempotency_conflict', 'This idempotency key belongs to another assignment with other input.');
 }
 
-async function prepareNew(input: CreateInput, context: Context, connection: ConnectionRow | undefined): Promise<New> {
+async function prepareNew(
+  input: CreateInput,
+  context: PrepareContext,
+  connection: ConnectionRow | undefined,
+): Promise<New> {
   const { deps } = context;
   if (!connection) throw notFound('connection');
   if (!connection.isActive) throw new DomainError('connection_inactive', 'This connection is switched off.');
@@ -134,6 +138,7 @@ async function prepareNew(input: CreateInput, context: Context, connection: Conn
   const payload = parseInput(z.object({ payload: spec.payload }), { payload: input.payload }).payload;
   const problem = input.scheduledAt && scheduleProblem(toDate(input.scheduledAt).getTime(), deps.now());
   if (problem) throw invalid({ scheduledAt: [problem] });
+  await context.requireCredits();
   return { connection, payload, contentType: await checkMedia(input, spec, connection, context) };
 }
 
