@@ -11,11 +11,13 @@ export type Fields = {
 };
 
 export function readFields(parameters: URLSearchParams): Fields {
-  const names = [...parameters.keys()];
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const name of parameters.keys()) (seen.has(name) ? repeated : seen).add(name);
   return {
     get: (name) => parameters.get(name) || undefined,
     all: (name) => parameters.getAll(name).filter(Boolean),
-    repeated: new Set(names.filter((name, index) => names.indexOf(name) !== index)),
+    repeated,
   };
 }
 

@@ -118,10 +118,14 @@ const take = named<[Buffer, Buffer, string], TicketRow>(
   `update connect_tickets t set state_hash = null
    where t.state_hash = $1 and t.browser_hash = $2 and t.platform = $3 and t.status = 'pending'
      and t.expires_at > pharlo_now()
+     and exists (select 1 from workspaces w where w.id = t.workspace_id and w.status = 'active')
+     and not exists (select 1 from api_keys k where k.id = t.key_id
+                     and (k.revoked_at is not null or k.expires_at <= pharlo_now()))
+     and not exists (select 1 from oauth_grants g where g.id = t.grant_id and g.revoked_at is not null)
    returning ${columns}`,
 );
 
-/** Takes a callback's state, once, and only for the browser that began. */
+/** Takes a callback's state, once, only for the browser that began, and only while its giver may still act. */
 export async function takeTicket(
   on: Queryable,
   stateHash: Buffer,

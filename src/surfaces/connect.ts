@@ -5,7 +5,9 @@ import { beginConnect, type ConnectResult, finishConnect, openTicket } from '../
 import type { Deps } from '../deps.ts';
 import { newSecret } from '../domain/ids.ts';
 import { type HttpEnv, isSameOrigin } from '../http.ts';
+import { OAuthError } from '../oauth/errors.ts';
 import { messagePage, page, redirect } from '../oauth/pages.ts';
+import { readForm } from '../oauth/request.ts';
 import { ticketErrorText } from '../operations/tickets.ts';
 
 type Ctx = Context<HttpEnv>;
@@ -51,9 +53,13 @@ async function go(c: Ctx, deps: Deps, platform: string): Promise<Response> {
   if (!isSameOrigin(c.req.raw.headers, deps.config.publicUrl)) {
     return messagePage(c, 403, 'This form was sent from elsewhere', 'Open your link again.');
   }
-  const form = await c.req.formData().catch(() => undefined);
-  const secret = form?.get('ticket');
-  const ticket = typeof secret === 'string' ? await openTicket(deps, platform, secret) : undefined;
+  const form = await readForm(c.req.raw).catch((error: unknown) => {
+    if (error instanceof OAuthError) return undefined;
+    throw error;
+  });
+  if (!form) return messagePage(c, 413, 'This form cannot be read', 'Open your link again.');
+  const secret = form.get('ticket');
+  const ticket = secret === undefined ? undefined : await openTicket(deps, platform, secret);
   if (!ticket) return over(c);
   const browser = browserSecret(c, deps);
   const location = await beginConnect(deps, ticket, browser);

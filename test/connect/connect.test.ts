@@ -183,3 +183,18 @@ test('what the platform sends back is not shown', async () => {
     'https://app.example/done?from=pharlo&error=connect_failed',
   );
 });
+
+test('a form too long to be ours is refused unread, and a revoked key ends its links', async () => {
+  await using pharlo = await startHarness();
+  const { link } = await ticketOf(pharlo);
+  const body = new URLSearchParams({ ticket: 'x'.repeat(20_000) });
+  const refused = await fetch(link, { method: 'POST', body });
+  assert.equal(refused.status, 413);
+
+  const person = new Person();
+  const callback = await person.decide(await person.goOn(link));
+  await pharlo.app.deps.db.query({ text: 'update api_keys set revoked_at = pharlo_now()', values: [] });
+  assert.equal((await person.get(callback)).status, 400);
+  const made = await pharlo.app.deps.db.query({ text: 'select 1 from connections', values: [] });
+  assert.equal(made.length, 0);
+});
