@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Hono } from 'hono';
+import { routePath } from 'hono/route';
 import type { OpenedStore } from './commands/command.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Deps, JobKind } from './deps.ts';
@@ -110,7 +111,7 @@ function allRoutes(deps: Deps, { recheckMs }: Partial<World>): Hono<EdgeEnv> {
     c.set('network', c.env.network);
     await next();
   });
-  app.onError((error) => errorResponse(deps, error));
+  app.onError((error, c) => errorResponse(deps, error, { route: routePath(c), method: c.req.method }));
   app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));
   const document = openApi(deps.config);
   app.get('/api/doc.json', (c) => c.json(document));
@@ -141,7 +142,8 @@ async function serve(served: Served, request: Request, peer: string | undefined)
   const host = named.toLowerCase();
   if (sandbox && host === new URL(sandbox.origin).host) return sandbox.fetch(request);
   if (host !== new URL(config.publicUrl).host && !healthPaths.has(url.pathname)) {
-    return errorResponse(deps, new DomainError('foreign_host', 'This server does not answer for that host.'));
+    const error = new DomainError('foreign_host', 'This server does not answer for that host.');
+    return secured(config, errorResponse(deps, error));
   }
   if (state.draining && url.pathname === '/api/v1/ready') return Response.json({ status: 'draining' }, { status: 503 });
   const forwarded = request.headers.get('x-forwarded-for') ?? undefined;

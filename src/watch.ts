@@ -34,7 +34,7 @@ export function watchAssignments(deps: Pick<Deps, 'db' | 'log'>, changed: (id: s
     plan();
   };
   const plan = () => {
-    if (timer === undefined && watched.size > 0) timer = setTimeout(lookAtAll, everyMs);
+    if (timer === undefined && watched.size > 0) timer = setTimeout(lookAtAll, everyMs).unref();
   };
   return {
     async watch(ids) {
@@ -43,19 +43,24 @@ export function watchAssignments(deps: Pick<Deps, 'db' | 'log'>, changed: (id: s
         entry.watchers += 1;
         watched.set(id, entry);
       }
-      if (ids.length > 0) await look(ids);
-      plan();
-      return () => {
+      const stop = () => {
         for (const id of ids) {
           const entry = watched.get(id);
           if (entry) entry.watchers -= 1;
           if (entry?.watchers === 0) watched.delete(id);
         }
-        if (watched.size === 0) {
-          clearTimeout(timer);
-          timer = undefined;
-        }
+        if (watched.size > 0) return;
+        clearTimeout(timer);
+        timer = undefined;
       };
+      try {
+        if (ids.length > 0) await look(ids);
+      } catch (error) {
+        stop();
+        throw error;
+      }
+      plan();
+      return stop;
     },
   };
 }

@@ -44,7 +44,7 @@ const rooms: Record<string, RoomRule> = {
   oauth: { may: 'domain store http.ts vault.ts', types: 'deps.ts net' },
   surfaces: {
     may: 'domain operation.ts operations oauth connect.ts watch.ts once.ts http.ts',
-    types: 'deps.ts config.ts',
+    types: 'deps.ts config.ts log.ts',
   },
   commands: { may: 'domain store', types: 'config.ts' },
   // The only places where the parts meet.

@@ -3,6 +3,7 @@ import { toCredits } from '../domain/credits.ts';
 import { DomainError, type ErrorKind } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import { present } from '../domain/json.ts';
+import type { LogFields } from '../log.ts';
 
 /** The HTTP status of each kind of error. */
 export const statuses = {
@@ -32,10 +33,14 @@ export type ErrorBody = {
 };
 
 /** Any failure as a DomainError; what nobody foresaw is logged under an incident id and told as nothing else. */
-export function publicError(deps: Deps, error: unknown): { error: DomainError; incident?: string } {
+export function publicError(
+  deps: Deps,
+  error: unknown,
+  place: LogFields = {},
+): { error: DomainError; incident?: string } {
   if (error instanceof DomainError) return { error };
   const incident = newId(deps.now(), deps.random);
-  deps.log.error('internal', error, { incident });
+  deps.log.error('internal', error, { ...place, incident });
   return { error: new DomainError('internal', `Something went wrong on our side (incident ${incident}).`), incident };
 }
 
@@ -45,8 +50,8 @@ export function errorBody(error: DomainError, incident?: string): ErrorBody {
 }
 
 /** The REST answer of a failure. */
-export function errorResponse(deps: Deps, failure: unknown): Response {
-  const { error, incident } = publicError(deps, failure);
+export function errorResponse(deps: Deps, failure: unknown, place?: LogFields): Response {
+  const { error, incident } = publicError(deps, failure, place);
   const headers = new Headers({ 'cache-control': 'no-store' });
   const { required, balance, retryAfterSeconds } = error.extras;
   if (required !== undefined) headers.set('x-credits-required', String(required));

@@ -54,7 +54,10 @@ export async function listen(
     return { status: 429, message: `At most ${maxPerGrant} streams at once.` };
   open.set(holder, (open.get(holder) ?? 0) + 1);
   const ending = new AbortController();
-  const stopWatching = await watcher.watch(ids);
+  const stopWatching = await watcher.watch(ids).catch((error: unknown) => {
+    leave(open, holder);
+    throw error;
+  });
   const recheck = setInterval(async () => {
     const found = await authenticate(deps, request.headers.get('authorization'), 'mcp').catch(() => undefined);
     if (found?.ok === false) ending.abort();
@@ -62,15 +65,26 @@ export async function listen(
   const end = () => {
     clearInterval(recheck);
     stopWatching();
-    const left = (open.get(holder) ?? 1) - 1;
-    if (left > 0) open.set(holder, left);
-    else open.delete(holder);
+    leave(open, holder);
   };
   const signal = AbortSignal.any([request.signal, ending.signal]);
   const streamed = new Request(request.url, { method: 'POST', headers: request.headers, signal });
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
-  const response = await modern.fetch(streamed, { parsedBody: body, authInfo });
-  return new Response(response.body && whenOver(response.body, ending.signal, end), response);
+  try {
+    const response = await modern.fetch(streamed, { parsedBody: body, authInfo });
+    if (response.body) return new Response(whenOver(response.body, ending.signal, end), response);
+    end();
+    return response;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+function leave(open: Map<string, number>, holder: string): void {
+  const left = (open.get(holder) ?? 1) - 1;
+  if (left > 0) open.set(holder, left);
+  else open.delete(holder);
 }
 
 /** The same stream; `end` runs once, when it is read to its end, cancelled or aborted. */

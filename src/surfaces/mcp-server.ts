@@ -95,7 +95,7 @@ async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, 
       _meta: { 'pharlo.io/credits': credits, ...(outcome.replayed && { 'pharlo.io/replayed': true }) },
     };
   } catch (failure) {
-    const { error, incident } = publicError(deps, failure);
+    const { error, incident } = publicError(deps, failure, { operation: tool.op.name });
     return {
       isError: true,
       content: [{ type: 'text' as const, text: errorText(error) }],

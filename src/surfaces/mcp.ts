@@ -82,7 +82,12 @@ async function serve(deps: Deps, listening: Listening, request: Request): Promis
   }
   const answer = await listen(deps, listening, { request, body, uris, caller: found.caller });
   if (answer instanceof Response) return answer;
-  return rpcError(answer.status, answer.status === 400 ? -32602 : -32600, answer.message, { 'retry-after': '15' });
+  return rpcError(
+    answer.status,
+    answer.status === 400 ? -32602 : -32600,
+    answer.message,
+    answer.status === 429 ? { 'retry-after': '15' } : {},
+  );
 }
 
 function arrayProblem(request: Request, body: unknown): Response | undefined {

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { routePath } from 'hono/route';
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
 import { DomainError, invalid } from '../domain/errors.ts';
@@ -14,7 +15,7 @@ import { schemasOf } from './schemas.ts';
 /** The REST API, derived from the registry. Mounted at `/api/v1`. */
 export function restRoutes(deps: Deps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  app.onError((error) => errorResponse(deps, error));
+  app.onError((error, c) => errorResponse(deps, error, { route: routePath(c), method: c.req.method }));
   app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));
   app.get('/health', () => Response.json({ status: 'ok', timestamp: new Date(deps.now()).toISOString() }));
   app.get('/ready', () => ready(deps));
