@@ -27,6 +27,8 @@ async function makeKey(env: NodeJS.ProcessEnv): Promise<string> {
   return String(JSON.parse(text).key);
 }
 
+// Listened to from the start: whenever it comes, the folder and the server must go.
+const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 const folder = await mkdtemp(join(tmpdir(), 'pharlo-demo-'));
 const port = await freePort();
 const env = { ...process.env, PORT: String(port), PHARLO_DATA_DIR: folder };
@@ -42,7 +44,7 @@ try {
   const key = await makeKey(env);
   say('Made an API key for the default workspace');
   await using opened = await launchBrowser();
-  await travel({
+  const journey = travel({
     mcpUrl: `http://localhost:${port}/_mcp`,
     sandboxUrl: `http://127.0.0.1:${port}`,
     key,
@@ -51,12 +53,14 @@ try {
     pause: () => delay(300),
     title: 'Hello from an agent',
   });
-  if (!process.argv.includes('--exit')) {
+  const travelled = await Promise.race([journey, interrupted.then(() => undefined)]);
+  if (travelled && !process.argv.includes('--exit')) {
     say('\nEverything keeps running: open the link. Ctrl-C ends it and removes its folder.');
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ended]);
+    await Promise.race([interrupted, ended]);
   }
 } finally {
   server.kill('SIGTERM');
   await ended;
   await rm(folder, { recursive: true, force: true });
 }
+process.exit();

@@ -52,6 +52,10 @@ export async function launchBrowser(): Promise<AsyncDisposable & { browser: Brow
   const scratch = await mkdtemp(join(dirname(folder), 'run-'));
   await writeFile(join(scratch, 'fonts.conf'), fontSettings(folder, scratch));
   const browser = await chromium.launch({
+    // Signals are for the caller, who has more to clean up than a browser.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
     executablePath: join(folder, 'chromium'),
     args: ['--disable-background-networking', '--disable-component-update', '--no-pings', '--font-render-hinting=none'],
     env: {
