@@ -31,7 +31,11 @@ export async function probeMedia(
   rules: MediaRules,
 ): Promise<{ contentType: string; sizeBytes?: number } | MediaProblem> {
   if (!isSample(deps, place) && checkPublicUrl(place.url, 'media', deps.config.allowedPrivateHosts)) {
-    return { code: 'media_not_allowed', message: 'must be a public http(s) URL without credentials' };
+    return {
+      code: 'media_not_allowed',
+      message:
+        'must be a public http(s) URL without credentials; a private host has to be in PHARLO_ALLOWED_PRIVATE_HOSTS',
+    };
   }
   let response: Response;
   try {

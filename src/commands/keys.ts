@@ -31,9 +31,9 @@ export async function makeKey(
 export const keysCommand: Command = {
   name: 'keys',
   usage: [
-    'keys create --workspace <slug> [--name <text>] [--organization <id>] [--scopes <a,b>] [--json]',
-    'keys list --workspace <slug> [--json]',
-    'keys revoke <id> --workspace <slug> [--json]',
+    'keys create [--workspace <slug>] [--name <text>] [--organization <id>] [--scopes <a,b>] [--json]',
+    'keys list [--workspace <slug>] [--json]',
+    'keys revoke <id> [--workspace <slug>] [--json]',
   ],
   async run(args, io, config) {
     const { values, positionals } = parseArgs({

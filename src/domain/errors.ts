@@ -5,6 +5,7 @@ export type ErrorKind =
   | 'payment'
   | 'forbidden'
   | 'not_found'
+  | 'not_offered'
   | 'conflict'
   | 'too_large'
   | 'unsupported_media'
@@ -25,7 +26,7 @@ export const errorKinds = {
   session_required: 'forbidden',
   workspace_suspended: 'forbidden',
   not_found: 'not_found',
-  method_not_allowed: 'not_found',
+  method_not_allowed: 'not_offered',
   invalid_state: 'conflict',
   idempotency_conflict: 'conflict',
   account_mismatch: 'conflict',

@@ -94,6 +94,6 @@ function keyField(invalid: boolean): Html {
   return html`<div class="field">
 <label for="key">Your Pharlo key (ds_live_…)</label>
 <input id="key" name="key" type="password" required autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="200" aria-describedby="${invalid ? 'problem key-hint' : 'key-hint'}" ${invalid ? html`aria-invalid="true"` : ''}>
-<p class="soft" id="key-hint">Found in the console under Settings, Credentials. The key is checked here and never given to the app; revoking it ends the access.</p>
+<p class="soft" id="key-hint">Whoever runs this Pharlo makes it with <code>pharlo keys create</code>. The key is checked here and never given to the app; revoking it ends the access.</p>
 </div>`;
 }

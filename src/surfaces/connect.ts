@@ -74,8 +74,11 @@ async function finish(c: Ctx, deps: Deps, platform: string): Promise<Response> {
   if (!result) return over(c);
   if (result.redirectUrl !== undefined) return redirect(c, returnUrl(result.redirectUrl, result));
   if (!result.ok) return messagePage(c, 400, 'The channel was not connected', ticketErrorText(result.errorCode));
-  const names = result.names.join(', ');
-  return messagePage(c, 200, 'Connected', `${names} can now be published to. You can close this page.`);
+  const rows = result.connectionIds.map((id) => html`<div><dt>Connection id</dt><dd>${id}</dd></div>`);
+  const body = html`<h1>Connected</h1>
+<p>${result.names.join(', ')} can now be published to. You can close this page.</p>
+<dl>${rows}</dl>`;
+  return page(c, { status: 200, title: 'Connected', body });
 }
 
 function returnUrl(redirectUrl: string, result: ConnectResult): string {

@@ -12,6 +12,7 @@ export const statuses = {
   payment: 402,
   forbidden: 403,
   not_found: 404,
+  not_offered: 405,
   conflict: 409,
   too_large: 413,
   unsupported_media: 415,

@@ -63,7 +63,9 @@ async function serve(deps: Deps, listening: Listening, request: Request): Promis
   const found = await authenticate(deps, request.headers.get('authorization'), 'mcp');
   if (!found.ok) {
     const headers = { 'www-authenticate': challenge(deps, found.presented) };
-    return rpcError(401, -32600, 'Authorization is required.', headers);
+    const isKey = /^bearer ds_live_/i.test(request.headers.get('authorization') ?? '');
+    const text = isKey ? 'A key is not a token: paste it on the consent page.' : 'Authorization is required.';
+    return rpcError(401, -32600, text, headers);
   }
   if (request.method !== 'POST') return rpcError(405, -32600, 'This endpoint takes POST.', { allow: 'POST' });
   if (!isJson(request)) return rpcError(415, -32600, 'Send the body as application/json.');
