@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts';
 import { type AssignmentStatus, pathTo } from '../domain/assignment.ts';
-import type { Draft, Progress, StepResult } from '../platforms/contract.ts';
+import type { Progress, StepResult } from '../platforms/contract.ts';
 import { appendEvent } from '../store/assignments.ts';
 import { refundAssignment } from '../store/ledger.ts';
 import { type ClaimedAssignment, moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
@@ -14,6 +14,8 @@ export type Memory = {
   madeAt?: number;
   /** Epoch ms since which the job waits for a person to re-connect the channel. */
   waitingSince?: number;
+  /** Looks for the post, or at how far it is, that failed in a row; `since` is epoch ms of the first. */
+  failedLooks?: { since: number; count: number };
   /** The most bytes ever sent: only getting beyond them makes a failure the first one again. */
   furthest?: number;
 };
@@ -63,9 +65,15 @@ async function move(
   });
 }
 
+/** True once the platform has the post, whatever becomes of it there. */
+export function isMade({ row, memory }: Work): boolean {
+  return memory.madeAt !== undefined || row.platformPostId !== null || row.status === 'uploaded';
+}
+
 /** A step came to an end the connector foresaw. */
-export async function endStep(work: Work, draft: Draft, result: StepResult): Promise<void> {
+export async function endStep(work: Work, result: StepResult): Promise<void> {
   const { memory, deps } = work;
+  delete memory.failedLooks;
   if (result.state === 'published') {
     return move(work, { status: 'published', postId: result.postId, url: result.url, keepIntent: false });
   }
@@ -74,26 +82,24 @@ export async function endStep(work: Work, draft: Draft, result: StepResult): Pro
     return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false, retries: work.row.retries });
   }
   memory.madeAt ??= deps.now();
-  if (deps.now() - memory.madeAt > dayMs) {
-    return fail(
-      work,
-      'processing_timeout',
-      `The platform did not finish working on the ${draft.type} within a day.`,
-      false,
-    );
-  }
+  if (deps.now() - memory.madeAt > dayMs) return failProcessing(work);
   return move(work, { status: result.state, postId: result.postId, dueInMs: result.afterMs, keepIntent: false });
+}
+
+function failProcessing(work: Work): Promise<void> {
+  const text = `The platform did not finish working on the ${work.row.type} within a day.`;
+  return fail(work, 'processing_timeout', text, false);
 }
 
 /**
  * Ends the job. Its credits come back, except while nobody knows whether the post was made: a failure with an open
- * intent is always told as `outcome_unknown`.
+ * intent is always told as `outcome_unknown`. A retry of a post that exists would make a second one.
  */
 export function fail(work: Work, code: string, message: string, retryable: boolean): Promise<void> {
   const open = work.row.intentDeadline !== null;
   const error = open
     ? { code: 'outcome_unknown', message: unknownText, retryable: false }
-    : { code, message, retryable };
+    : { code, message, retryable: retryable && !isMade(work) };
   return move(work, { status: 'failed', errors: [error] }, { refund: !open, detail: error.code });
 }
 
@@ -103,6 +109,7 @@ const unknownText =
 /** The look for the post found nothing, and that is certain: goes on where the platform stands. */
 export function resumeAfterLook(work: Work, progress: Progress): Promise<void> {
   work.memory.step = progress;
+  delete work.memory.failedLooks;
   const retries = failuresInARow(work);
   return move(work, { status: work.row.status, dueInMs: backOffMs(work.deps, retries), keepIntent: false, retries });
 }
@@ -113,15 +120,30 @@ export function lookLater(work: Work, afterMs: number): Promise<void> {
   return move(work, { status, dueInMs: afterMs, keepIntent: true, waitingReason: 'checking_outcome', retries });
 }
 
-/** A passing failure: tries again later each time, with jitter, and gives up after a dozen in a row. */
-export function retryLater(
-  work: Work,
-  failure: { code: string; message: string; afterMs: number | undefined },
-): Promise<void> {
+type Passing = { code: string; message: string; afterMs: number | undefined };
+
+/**
+ * A passing failure: tries again later each time, with jitter. Gives up after a dozen in a row, unless the post may
+ * exist: then the job only looks, and it does so for a day.
+ */
+export function retryLater(work: Work, failure: Passing): Promise<void> {
+  if (work.row.intentDeadline !== null || isMade(work)) return lookAgain(work, failure);
   const retries = failuresInARow(work);
   if (retries > maxRetries) return fail(work, failure.code, failure.message, true);
   const dueInMs = Math.max(failure.afterMs ?? 0, backOffMs(work.deps, retries));
   return move(work, { status: work.row.status, dueInMs, waitingReason: failure.code, retries });
+}
+
+/** A look is harmless. It is no try at making the post, so it leaves the count of those as it is. */
+function lookAgain(work: Work, failure: Passing): Promise<void> {
+  const { deps, row, memory } = work;
+  const { since, count } = memory.failedLooks ?? { since: deps.now(), count: 0 };
+  memory.failedLooks = { since, count: count + 1 };
+  const isOver = deps.now() - (memory.madeAt ?? since) > dayMs;
+  if (isOver && isMade(work)) return failProcessing(work);
+  if (isOver && count >= maxRetries) return fail(work, failure.code, failure.message, false);
+  const dueInMs = Math.max(failure.afterMs ?? 0, backOffMs(deps, count + 1));
+  return move(work, { status: row.status, dueInMs, waitingReason: failure.code, retries: row.retries });
 }
 
 /** The tokens are just being renewed, which takes seconds and is no failure. */

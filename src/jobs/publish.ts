@@ -108,15 +108,15 @@ async function step(work: Work, channel: Channel, signals: Signals): Promise<voi
   const passing = AbortSignal.any([signals.stop, signals.lost]);
   if (row.intentDeadline) {
     const found = await connector.find(draft, memory.step, ioOf(work, channel, passing));
-    return settleFind(work, draft, found);
+    return settleFind(work, found);
   }
   if (row.status === 'uploaded' || (row.status === 'processing' && memory.madeAt !== undefined)) {
-    return endStep(work, draft, await connector.check(draft, memory.step, ioOf(work, channel, passing)));
+    return endStep(work, await connector.check(draft, memory.step, ioOf(work, channel, passing)));
   }
   const ready = connector.upload
     ? await connector.upload(draft, memory.step, ioOf(work, channel, passing))
     : ({ state: 'ready', progress: memory.step } as const);
-  if (ready.state !== 'ready') return endStep(work, draft, ready);
+  if (ready.state !== 'ready') return endStep(work, ready);
   return publishOnce(work, draft, channel, ready.progress, signals);
 }
 
@@ -146,7 +146,7 @@ async function publishOnce(
     if (!certain) return lookLater(work, (onceStepSeconds + 5) * 1000);
     throw error;
   }
-  await endStep(work, draft, result);
+  await endStep(work, result);
 }
 
 /** Timers of a process that was frozen fire late; the clock does not. */
@@ -160,11 +160,11 @@ function withDeadline(channel: Channel, endsAt: number): Channel {
   return { ...channel, network: { ...network, fetch } };
 }
 
-function settleFind(work: Work, draft: Draft, found: FindResult): Promise<void> {
+function settleFind(work: Work, found: FindResult): Promise<void> {
   if (found.state === 'unclear')
     return fail(work, 'outcome_unknown', 'It cannot be told whether the post was made.', false);
   if (found.state === 'absent') return resumeAfterLook(work, found.progress);
-  return endStep(work, draft, found);
+  return endStep(work, found);
 }
 
 async function settleFailure(work: Work, error: unknown, signals: Signals): Promise<void> {

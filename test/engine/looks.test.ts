@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Call, isLastPiece } from './platform.ts';
+import { ended, type Rig, startRig, waitsFor } from './rig.ts';
+
+const hourMs = 3_600_000;
+const unavailable = async () => new Response('{}', { status: 503 });
+const isCheck = ({ name }: Call) => name === 'GET /youtube/youtube/v3/videos';
+const isProbe = ({ name, range }: Call) => name.startsWith('PUT ') && range?.startsWith('bytes */') === true;
+
+/** Lets a job try until it has waited that often after a failure of the platform. */
+async function wait(rig: Rig, id: string, times: number): Promise<void> {
+  for (let attempts = 0, left = times; left > 0; left--) {
+    const seen = await rig.until(
+      id,
+      (now) => now.attempts > attempts && now.waiting?.reason === 'platform_unavailable',
+    );
+    attempts = seen.attempts;
+    await rig.advance(Math.max(0, Date.parse(seen.waiting?.until ?? '') - rig.pharlo.app.deps.now()) + 1);
+  }
+}
+
+test('a post that was made is published however often the look at its processing fails', async () => {
+  await using rig = await startRig({ processingMs: 1000 });
+  rig.platform.around = async (call, next) => (isCheck(call) ? unavailable() : next());
+  const { id } = await rig.create();
+  await rig.until(id, ({ status }) => status === 'processing' || status === 'uploaded');
+  await rig.advance(5000);
+  await wait(rig, id, 20);
+  rig.platform.around = undefined;
+  await rig.advance(900_000);
+  const done = await rig.until(id, ended);
+  assert.equal(done.status, 'published', JSON.stringify(done.errors));
+  assert.equal((await rig.videos()).length, 1);
+  assert.ok((await rig.cost(id)) > 0);
+});
+
+test('looks that fail for a day end a post that was made as no candidate for a retry', async () => {
+  await using rig = await startRig({ processingMs: 1000 });
+  rig.platform.around = async (call, next) => (isCheck(call) ? unavailable() : next());
+  const { id } = await rig.create();
+  await rig.until(id, ({ status }) => status === 'processing' || status === 'uploaded');
+  await rig.advance(5000);
+  await wait(rig, id, 14);
+  await rig.advance(24 * hourMs);
+  const { status, errors } = await rig.until(id, ended);
+  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'processing_timeout', false]);
+  assert.equal(await rig.cost(id), 0);
+});
+
+test('a channel of a made post that nobody connects again ends it as no candidate for a retry', async () => {
+  await using rig = await startRig({ processingMs: 1000 });
+  rig.platform.around = async (call, next) => {
+    if (isCheck(call)) return new Response('{}', { status: 401 });
+    if (call.name === 'POST /youtube/token') return Response.json({ error: 'invalid_grant' }, { status: 400 });
+    return next();
+  };
+  const { id } = await rig.create();
+  await rig.until(id, ({ status }) => status === 'processing' || status === 'uploaded');
+  await rig.advance(5000);
+  await rig.until(id, waitsFor('reconnect_required'));
+  await rig.advance(24 * hourMs + 1000);
+  const { status, errors } = await rig.until(id, ended);
+  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'reconnect_required', false]);
+});
+
+test('a look for the post that fails again and again is repeated until it finds the one video', async () => {
+  await using rig = await startRig();
+  rig.platform.around = async (call, next) => {
+    if (isProbe(call)) return unavailable();
+    if (!isLastPiece(call)) return next();
+    await next();
+    return call.hangUp();
+  };
+  const { id } = await rig.create();
+  await rig.until(id, waitsFor('checking_outcome'));
+  await rig.advance(26_000);
+  await wait(rig, id, 20);
+  rig.platform.around = undefined;
+  await rig.advance(900_000);
+  const done = await rig.until(id, ended);
+  assert.equal(done.status, 'published', JSON.stringify(done.errors));
+  assert.equal((await rig.videos()).length, 1);
+});
+
+test('looks for the post that fail for a day end in an unknown outcome', async () => {
+  await using rig = await startRig();
+  rig.platform.around = async (call, next) => {
+    if (isProbe(call)) return unavailable();
+    return isLastPiece(call) ? call.hangUp() : next();
+  };
+  const { id } = await rig.create();
+  await rig.until(id, waitsFor('checking_outcome'));
+  await rig.advance(26_000);
+  await wait(rig, id, 13);
+  await rig.advance(24 * hourMs);
+  const { status, errors } = await rig.until(id, ended);
+  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'outcome_unknown', false]);
+});
