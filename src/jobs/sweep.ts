@@ -1,11 +1,11 @@
 import type { Deps } from '../deps.ts';
-import { expireReservations } from '../store/ledger.ts';
+import { expireReservations, refundUnknownOutcomes } from '../store/ledger.ts';
 import { sweepExpired } from '../store/sweep.ts';
 import type { Kind } from './engine.ts';
 
 const everyMs = 60_000;
 
-/** House-keeping once a minute: reservations nobody settled, ended tickets, codes, tokens and rate-limit buckets. */
+/** House-keeping once a minute: reservations nobody settled, outcomes nobody knows, ended tickets, codes, tokens and rate-limit buckets. */
 export function sweepKind(deps: Deps): Kind {
   let nextAt = 0;
   return {
@@ -16,6 +16,7 @@ export function sweepKind(deps: Deps): Kind {
       nextAt = performance.now() + everyMs;
       const run = async () => {
         await expireReservations(deps.db);
+        await refundUnknownOutcomes(deps.db);
         await sweepExpired(deps.db);
       };
       return [{ id: 'sweep', run, renew: async () => true, abandon: async () => {} }];

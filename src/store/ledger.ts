@@ -127,6 +127,22 @@ export async function refundAssignment(tx: Tx, workspaceId: string, assignmentId
   await refundAssignmentStatement(tx, workspaceId, assignmentId);
 }
 
+const refundUnknownStatement = named<[], { id: string }>(
+  'ledger_refund_unknown',
+  `with owed as (
+     select l.id from ledger l join assignments a on a.workspace_id = l.workspace_id and a.id = l.assignment_id
+     where a.status = 'failed' and a.intent_deadline is not null and a.updated_at <= pharlo_now() - interval '24 hours'
+       and l.state = 'settled' and l.refunds is null
+     order by l.id limit 500
+     for update of l skip locked
+   ), ${returnColumns}`,
+);
+
+/** Returns the charges of assignments whose outcome is unknown (their intent stayed open) 24 h after they ended. */
+export async function refundUnknownOutcomes(on: Queryable): Promise<void> {
+  await refundUnknownStatement(on);
+}
+
 const refundReservationStatement = named<[number], { id: string }>(
   'ledger_refund_reservation',
   `with owed as (select id from ledger where id = $1 and state = 'reserved' for update), ${returnColumns}`,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sweepKind } from '../../src/jobs/sweep.ts';
 import { type Call, isLastPiece } from './platform.ts';
 import { ended, type Rig, startRig, waitsFor } from './rig.ts';
 
@@ -96,4 +97,33 @@ test('looks for the post that fail for a day end in an unknown outcome', async (
   await rig.advance(24 * hourMs);
   const { status, errors } = await rig.until(id, ended);
   assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'outcome_unknown', false]);
+});
+
+test('what an unknown outcome cost comes back after 24 hours, once', async () => {
+  await using rig = await startRig({ work: false });
+  const sweep = async () => {
+    const { signal } = new AbortController();
+    for (const job of await sweepKind(rig.pharlo.app.deps).claim(1, '')) await job.run({ stop: signal, lost: signal });
+  };
+  rig.platform.around = async (call, next) => {
+    if (isProbe(call)) return new Response(null, { status: 404 });
+    return isLastPiece(call) ? call.hangUp() : next();
+  };
+  const engine = await rig.work();
+  const { id } = await rig.create();
+  await rig.until(id, waitsFor('checking_outcome'));
+  await rig.advance(26_000);
+  assert.equal((await rig.until(id, ended)).errors[0]?.code, 'outcome_unknown');
+  rig.platform.around = undefined;
+  const { id: other } = await rig.create({ payload: { title: 'Published' } });
+  assert.equal((await rig.until(other, ended)).status, 'published');
+  await engine.stop();
+  await rig.advance(23 * hourMs);
+  await sweep();
+  assert.ok((await rig.cost(id)) > 0);
+  await rig.advance(2 * hourMs);
+  await sweep();
+  await sweep();
+  assert.equal(await rig.cost(id), 0);
+  assert.ok((await rig.cost(other)) > 0, 'what was published is paid');
 });
