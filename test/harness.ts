@@ -19,6 +19,8 @@ export type Harness = AsyncDisposable & {
   /** A key for the whole default workspace. */
   key: string;
   workspaceId: string;
+  /** What the configuration was read from. */
+  environment: Record<string, string>;
   /** Every log line so far. */
   logs: string[];
   /** Moves the clocks of the process and of the database forward. */
@@ -40,14 +42,15 @@ export async function startHarness(
   const dataDir = await mkdtemp(join(tmpdir(), 'pharlo-harness-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
   const port = await freePort();
-  const config = readConfig({
+  const environment = {
     PORT: String(port),
     PHARLO_DATA_DIR: dataDir,
     DATABASE_URL: database.url,
     DATABASE_DIRECT_URL: database.ownerUrl,
     PHARLO_SECRET_KEY: randomBytes(32).toString('base64'),
     ...options.environment,
-  });
+  };
+  const config = readConfig(environment);
   const logs: string[] = [];
   let offset = 0;
   const app = stack.use(
@@ -71,6 +74,7 @@ export async function startHarness(
     sandboxUrl: config.sandboxUrl ?? '',
     key,
     workspaceId: workspace.id,
+    environment,
     logs,
     async advance(ms) {
       offset += ms;
