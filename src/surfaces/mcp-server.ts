@@ -43,11 +43,11 @@ const instructions = [
 
 const listTtlMs = 300_000;
 
-/** A fresh protocol server for one request of one caller. */
-export function createServer(deps: Deps, caller: Caller): Server {
+/** A fresh protocol server for one request of one caller. Changes are streamed in the 2026-07-28 era only. */
+export function createServer(deps: Deps, caller: Caller, era: 'legacy' | 'modern'): Server {
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
   const server = new Server(info, {
-    capabilities: { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
+    capabilities: { tools: {}, resources: { subscribe: era === 'modern' }, prompts: {}, completions: {} },
     instructions,
     cacheHints: {
       'tools/list': hint,

@@ -49,7 +49,7 @@ export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv
       maxAge: 600,
     }),
   );
-  const modern = createMcpHandler(({ authInfo }) => createServer(deps, authInfo?.extra?.caller as Caller), {
+  const modern = createMcpHandler(({ authInfo }) => createServer(deps, authInfo?.extra?.caller as Caller, 'modern'), {
     legacy: 'reject',
     onerror: () => deps.log.info('mcp_request_refused'),
   });
@@ -125,7 +125,7 @@ async function dispatch(
 ): Promise<Response> {
   if (await isLegacyRequest(request, body)) {
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-    const server = createServer(deps, caller);
+    const server = createServer(deps, caller, 'legacy');
     await server.connect(transport as never);
     return alike(body, await transport.handleRequest(request, { parsedBody: body }));
   }
