@@ -29,6 +29,7 @@ import { ClaimLost, type Job, type Kind } from './engine.ts';
 import {
   endStep,
   fail,
+  isMade,
   lookLater,
   maxRetries,
   openMemory,
@@ -78,7 +79,7 @@ function failUnreadable(work: Work): Promise<void> {
 
 async function run(work: Work, signals: Signals): Promise<void> {
   const { deps, row } = work;
-  if (row.missed) {
+  if (row.missed && !isMade(work)) {
     return fail(work, 'schedule_missed', 'The time to publish passed while this server could not work.', true);
   }
   if (row.stalls > 3) {

@@ -10,7 +10,7 @@ export type ClaimedAssignment = AssignmentRow & {
   stalls: number;
   /** Healable failures in a row. */
   retries: number;
-  /** A pending job found more than a day after its time. */
+  /** Found more than a day after it was due or its last claim ended, and no post was intended. */
   missed: boolean;
   /** Ms until a look for the post is allowed; 0 or less = now, null = nothing was intended. */
   lookInMs: number | null;
@@ -29,7 +29,8 @@ const claimStatement = named<[number, string, number], ClaimedAssignment>(
      from assignments
      where due_at <= pharlo_now() and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $3
    ), ready as (
-     select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was
+     select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was,
+            greatest(a.due_at, a.lease_until) as idle_since
      from queue join assignments a on a.id = queued_id left join busy on busy.workspace_id = a.workspace_id
      where a.due_at <= pharlo_now() and (a.lease_until is null or a.lease_until <= pharlo_now())
      order by coalesce(busy.jobs, 0) + place, a.due_at
@@ -48,7 +49,7 @@ const claimStatement = named<[number, string, number], ClaimedAssignment>(
        waiting_reason = null, updated_at = pharlo_now()
    from ready where id = ready_id
    returning ${assignmentColumns}, lease_token as "leaseToken", progress, stalls, retries,
-     was = 'pending' and due_at < pharlo_now() - interval '24 hours' as missed,
+     intent_deadline is null and idle_since < pharlo_now() - interval '24 hours' as missed,
      ceil(extract(epoch from intent_deadline + interval '5 seconds' - pharlo_now()) * 1000)::float8 as "lookInMs"`,
 );
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ended, startRig } from './rig.ts';
+import { newId } from '../../src/domain/ids.ts';
+import { claimAssignments, releaseAssignment } from '../../src/store/publish-jobs.ts';
+import { isSessionStart } from './platform.ts';
+import { ended, startRig, waitsFor } from './rig.ts';
 
 const hourMs = 3_600_000;
 
@@ -39,4 +42,32 @@ test('a job found more than a day after its time fails as missed and costs nothi
   assert.equal(await rig.cost(late.id), 0);
   assert.equal((await rig.until(just.id, ended)).status, 'published');
   assert.equal((await rig.videos()).length, 1);
+});
+
+for (const end of ['given back', 'lost'] as const) {
+  test(`a job whose claim was ${end} and that nobody took for more than a day is missed too`, async () => {
+    await using rig = await startRig({ work: false });
+    const { db, now, random } = rig.pharlo.app.deps;
+    const { id } = await rig.create();
+    const [claimed] = await claimAssignments(db, { limit: 1, leaseToken: newId(now(), random), handlerVersion: 1 });
+    assert.deepEqual([claimed?.id, claimed?.missed], [id, false]);
+    if (claimed && end === 'given back') await releaseAssignment(db, claimed);
+    await rig.advance(26 * hourMs);
+    await rig.work();
+    const { status, errors } = await rig.until(id, ended);
+    assert.deepEqual([status, errors[0]?.code], ['failed', 'schedule_missed']);
+    assert.equal(await rig.cost(id), 0);
+    assert.deepEqual(await rig.videos(), []);
+  });
+}
+
+test('a job that backs off for more than a day is not missed', async () => {
+  await using rig = await startRig();
+  rig.platform.around = async (call, next) =>
+    isSessionStart(call) ? new Response('{}', { status: 503, headers: { 'Retry-After': '93600' } }) : next();
+  const { id } = await rig.create();
+  const { waiting } = await rig.until(id, waitsFor('platform_unavailable'));
+  rig.platform.around = undefined;
+  await rig.advance(Date.parse(waiting?.until ?? '') - rig.pharlo.app.deps.now() + 1000);
+  assert.equal((await rig.until(id, ended)).status, 'published');
 });
