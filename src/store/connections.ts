@@ -197,3 +197,13 @@ const postpone = named<[string, string], never>(
 export async function postponeRefresh(on: Queryable, id: string, leaseToken: string): Promise<void> {
   await postpone(on, id, leaseToken);
 }
+
+const takeOver = named<[], never>(
+  'connections_take_over',
+  'update connections set lease_until = null, lease_token = null where lease_token is not null',
+);
+
+/** Ends every refresh claim at once; only for the one process that works. */
+export async function takeOverRefreshes(on: Queryable): Promise<void> {
+  await takeOver(on);
+}

@@ -1,5 +1,6 @@
 import type { AssignmentError, AssignmentStatus } from '../domain/assignment.ts';
 import { type AssignmentRow, assignmentColumns } from './assignments.ts';
+import { takeOverRefreshes } from './connections.ts';
 import { named, type Queryable, type Tx } from './db.ts';
 
 /** A claimed job: the row and the fencing token every later write must show. */
@@ -221,8 +222,9 @@ const takeOver = named<[], { id: string }>(
   `update assignments set lease_until = null, lease_token = null where lease_token is not null returning id`,
 );
 
-/** Ends every claim at once. Only for a process that has proof of being the only worker (the data dir's lock). */
+/** Ends every claim at once, those on connections included. Only for a process that has proof of being the only worker (the data dir's lock). */
 export async function takeOverLeases(on: Queryable): Promise<number> {
+  await takeOverRefreshes(on);
   return (await takeOver(on)).length;
 }
 

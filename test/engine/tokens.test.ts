@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newId } from '../../src/domain/ids.ts';
 import { claimRefresh } from '../../src/store/connections.ts';
+import { takeOverLeases } from '../../src/store/publish-jobs.ts';
 import { Person } from '../connect/person.ts';
 import type { Call } from './platform.ts';
 import { ended, eventually, type Rig, startRig, waitsFor } from './rig.ts';
@@ -173,4 +174,14 @@ test('a job waits a moment, not longer each time, while its tokens are just bein
   }
   await rig.advance(30_000);
   assert.equal((await rig.until(id, ended)).status, 'published');
+});
+
+test('the one worker takes over the renewal that a crash broke off', async () => {
+  await using rig = await startRig({ work: false });
+  const { db, now, random } = rig.pharlo.app.deps;
+  const renew = () => claimRefresh(db, rig.pharlo.workspaceId, rig.connectionId, newId(now(), random));
+  assert.ok(await renew());
+  assert.equal(await renew(), undefined);
+  await takeOverLeases(db);
+  assert.ok(await renew(), 'without the 30 s of the claim');
 });
