@@ -180,7 +180,7 @@ async function settleFailure(work: Work, error: unknown, signals: Signals): Prom
     case 'unknown':
       return passing(work, error);
     case 'reauthorize':
-      return reauthorize(work, error);
+      return reauthorize(work, error, signals.stop);
   }
 }
 
@@ -189,9 +189,13 @@ function passing(work: Work, { code, message, retryAfterMs }: PlatformFailure): 
   return retryLater(work, { code, message, afterMs: retryAfterMs });
 }
 
-/** The access token was refused: renew it and go on from the saved progress; a dead grant waits for a person. */
-async function reauthorize(work: Work, { code, message }: PlatformFailure): Promise<void> {
+/**
+ * The access token was refused: renew it and go on from the saved progress; a dead grant waits for a person. A shutdown
+ * leaves the renewal to the next claim.
+ */
+async function reauthorize(work: Work, { code, message }: PlatformFailure, stop: AbortSignal): Promise<void> {
   const { deps, row } = work;
+  if (stop.aborted) return releaseAssignment(deps.db, row);
   const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
   if (!connection || connection.tokenRevokedAt) return waitForReconnect(work);
   try {

@@ -4,7 +4,7 @@ import { newId } from '../../src/domain/ids.ts';
 import { claimRefresh } from '../../src/store/connections.ts';
 import { takeOverLeases } from '../../src/store/publish-jobs.ts';
 import { Person } from '../connect/person.ts';
-import type { Call } from './platform.ts';
+import { type Call, isLastPiece } from './platform.ts';
 import { ended, eventually, type Rig, startRig, waitsFor } from './rig.ts';
 
 const MiB = 1024 * 1024;
@@ -184,4 +184,33 @@ test('the one worker takes over the renewal that a crash broke off', async () =>
   assert.equal(await renew(), undefined);
   await takeOverLeases(db);
   assert.ok(await renew(), 'without the 30 s of the claim');
+});
+
+test('a refused token is not renewed during a shutdown', async () => {
+  await using rig = await startRig({ work: false });
+  const begun = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  rig.platform.around = async (call, next) => {
+    if (!isLastPiece(call)) return next();
+    begun.resolve();
+    await go.promise;
+    return new Response('{}', { status: 401 });
+  };
+  const engine = await rig.work();
+  const { id } = await rig.create();
+  await begun.promise;
+  const stopped = engine.stop();
+  go.resolve();
+  await stopped;
+  assert.equal(
+    rig.platform.calls.filter((call) => call === 'POST /youtube/token').length,
+    1,
+    'only that of the connect',
+  );
+  assert.equal((await rig.get(id)).waiting, undefined);
+  rig.platform.around = undefined;
+  await rig.advance(26_000);
+  await rig.work();
+  assert.equal((await rig.until(id, ended)).status, 'published');
+  assert.equal((await rig.videos()).length, 1);
 });
