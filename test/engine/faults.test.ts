@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Call, isLastPiece, isSessionStart, isSessionStart } from './platform.ts';
+import { type Call, isLastPiece, isSessionStart } from './platform.ts';
 import { type Assignment, ended, eventually, type Rig, startRig, waitsFor } from './rig.ts';
 
 const MiB = 1024 * 1024;
