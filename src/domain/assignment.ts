@@ -12,20 +12,6 @@ export const assignmentStatuses = [
 ] as const;
 export type AssignmentStatus = (typeof assignmentStatuses)[number];
 
-const moves: Record<AssignmentStatus, readonly AssignmentStatus[]> = {
-  pending: ['uploading', 'processing', 'failed', 'cancelled'],
-  uploading: ['uploaded', 'processing', 'failed', 'cancelled'],
-  uploaded: ['processing', 'published', 'failed'],
-  processing: ['published', 'failed'],
-  published: [],
-  failed: ['pending'],
-  cancelled: [],
-};
-
-export function mayMove(from: AssignmentStatus, to: AssignmentStatus): boolean {
-  return moves[from].includes(to);
-}
-
 /** States on the way from one status to another along the ordinary road, so that no transition is skipped. */
 export function pathTo(from: AssignmentStatus, to: AssignmentStatus): AssignmentStatus[] {
   const road: AssignmentStatus[] = ['uploading', 'uploaded', 'processing', 'published'];

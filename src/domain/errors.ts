@@ -23,8 +23,6 @@ export const errorKinds = {
   unauthenticated: 'unauthenticated',
   insufficient_credits: 'payment',
   insufficient_scope: 'forbidden',
-  session_required: 'forbidden',
-  workspace_suspended: 'forbidden',
   not_found: 'not_found',
   method_not_allowed: 'not_offered',
   invalid_state: 'conflict',

@@ -96,8 +96,3 @@ export function openDb(options: DbOptions): Db {
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
-
-/** True for a violated unique constraint of that name (SQLSTATE 23505). */
-export function violates(error: unknown, constraint: string): boolean {
-  return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === constraint;
-}
