@@ -29,6 +29,7 @@ export async function probeMedia(
   deps: Deps,
   place: Place,
   rules: MediaRules,
+  signal: AbortSignal,
 ): Promise<{ contentType: string; sizeBytes?: number } | MediaProblem> {
   if (!isSample(deps, place) && checkPublicUrl(place.url, 'media', deps.config.allowedPrivateHosts)) {
     return {
@@ -39,7 +40,8 @@ export async function probeMedia(
   }
   let response: Response;
   try {
-    response = await get(deps, place, { range: `bytes=0-${sniffBytes - 1}` }, AbortSignal.timeout(probeTimeoutMs));
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]);
+    response = await get(deps, place, { range: `bytes=0-${sniffBytes - 1}` }, ending);
   } catch {
     return unreachable;
   }

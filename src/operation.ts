@@ -18,7 +18,12 @@ export type RestFace = { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: stri
 /** How a result reads in a conversation: one or two short sentences, not the JSON again. */
 export type McpFace<O> = { text: (output: O) => string };
 
-export type Context = { deps: Deps; caller: Caller };
+export type Context = {
+  deps: Deps;
+  caller: Caller;
+  /** Aborted when whoever asked went away; for calls that may be given up half-way. */
+  signal: AbortSignal;
+};
 
 export type PrepareContext = Context & {
   /** Throws `insufficient_credits`; to be asked before anything is fetched for the caller. */
@@ -76,9 +81,14 @@ export type Outcome = { output: unknown; used: Hundredths; balance?: Hundredths;
 export type Asked = {
   /** Narrows a workspace-wide caller to one organization. */
   organizationId?: string | undefined;
+  /** Aborted when the caller went away: what is not committed by then never is, and costs nothing. */
+  signal?: AbortSignal | undefined;
 };
 
-/** The one road from every surface to every handler: access, parsing, credits, handler, output check, audit. */
+/**
+ * The one road from every surface to every handler: access, parsing, credits, handler, output check, audit.
+ * Throws `call_cancelled` when the caller went away first.
+ */
 export async function execute(
   deps: Deps,
   op: Operation,
@@ -91,8 +101,14 @@ export async function execute(
     throw new DomainError('insufficient_scope', `This call needs the scope ${op.access}.`, { scopes });
   }
   const input = parseInput(op.input, rawInput);
-  const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId) };
+  const signal = asked.signal ?? new AbortController().signal;
+  const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId), signal };
   return run(op, input, context);
+}
+
+/** Asked before anything is started outside, charged or committed; what is done is never undone. */
+function stopIfGone(signal: AbortSignal): void {
+  if (signal.aborted) throw new DomainError('call_cancelled', 'The call was cancelled; nothing was done.');
 }
 
 /** Checked before anything is charged or committed. */
@@ -103,15 +119,17 @@ function checked(op: Operation, output: unknown): unknown {
 }
 
 async function run(op: Operation, input: unknown, context: Context): Promise<Outcome> {
-  const { deps, caller } = context;
+  const { deps, caller, signal } = context;
   const amount = price(op.credits, caller.via);
   if (op.kind === 'read') {
     const output = checked(op, await op.handle(input, { ...context, on: deps.db }));
+    stopIfGone(signal);
     return { output, replayed: false, ...(await charge(deps, op, caller, amount)) };
   }
   if (op.kind === 'outside') return runOutside(op, input, context, amount);
   const requireCredits = () => assertAffordable(deps.db, caller, amount);
   const prepared = await op.prepare?.(input, { ...context, requireCredits });
+  stopIfGone(signal);
   return deps.db.transaction(async (tx) => {
     const told = { amount, replayed: false, assignmentId: undefined as string | undefined };
     const output = await op.handle(
@@ -133,7 +151,9 @@ async function run(op: Operation, input: unknown, context: Context): Promise<Out
     );
     const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
     await insertAudit(tx, auditOf(op, caller, told.assignmentId));
-    return { output: checked(op, output), replayed: told.replayed, ...cost };
+    const answer = checked(op, output);
+    stopIfGone(signal);
+    return { output: answer, replayed: told.replayed, ...cost };
   });
 }
 
@@ -143,11 +163,13 @@ async function runOutside(
   context: Context,
   amount: Hundredths,
 ): Promise<Outcome> {
-  const { deps, caller } = context;
+  const { deps, caller, signal } = context;
+  stopIfGone(signal);
   const entry = amount > 0 ? await debit(deps.db, { caller, operation: op.name, amount, reserve: true }) : undefined;
   if (amount > 0 && !entry) throw await insufficient(deps.db, caller, amount);
   try {
     const output = checked(op, await op.handle(input, context));
+    if (op.hints.readOnly) stopIfGone(signal);
     await deps.db.transaction(async (tx) => {
       if (entry) await settle(tx, entry.id);
       if (!op.hints.readOnly) await insertAudit(tx, auditOf(op, caller));

@@ -13,6 +13,7 @@ export type ErrorKind =
   | 'unprocessable'
   | 'throttled'
   | 'unavailable'
+  | 'cancelled'
   | 'internal';
 
 export const errorKinds = {
@@ -42,6 +43,7 @@ export const errorKinds = {
   declined: 'conflict',
   rate_limited: 'throttled',
   platform_unavailable: 'unavailable',
+  call_cancelled: 'cancelled',
   internal: 'internal',
 } as const satisfies Record<string, ErrorKind>;
 

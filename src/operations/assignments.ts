@@ -142,7 +142,7 @@ async function prepareNew(
   return { connection, payload, contentType: await checkMedia(input, spec, connection, context) };
 }
 
-async function checkMedia(input: CreateInput, spec: ContentSpec, connection: ConnectionRow, { deps }: Context) {
+async function checkMedia(input: CreateInput, spec: ContentSpec, connection: ConnectionRow, { deps, signal }: Context) {
   const rules = spec.media;
   if (!rules) {
     if (input.mediaUrl !== undefined) throw invalid({ mediaUrl: [`is not used by the type ${input.type}`] });
@@ -158,7 +158,7 @@ async function checkMedia(input: CreateInput, spec: ContentSpec, connection: Con
   if (input.mediaContentType !== undefined && !rules.contentTypes.includes(input.mediaContentType)) {
     throw invalid({ mediaContentType: [`must be one of ${rules.contentTypes.join(', ')}`] });
   }
-  const found = await probeMedia(deps, { url: input.mediaUrl, sandbox: connection.sandbox }, rules);
+  const found = await probeMedia(deps, { url: input.mediaUrl, sandbox: connection.sandbox }, rules, signal);
   if ('code' in found) {
     throw new DomainError(found.code, `The media ${found.message}.`, { details: { mediaUrl: [found.message] } });
   }

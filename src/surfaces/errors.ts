@@ -19,6 +19,8 @@ export const statuses = {
   misdirected: 421,
   unprocessable: 422,
   throttled: 429,
+  /** Nobody reads it: the caller closed the connection. */
+  cancelled: 499,
   internal: 500,
   unavailable: 503,
 } as const satisfies Record<ErrorKind, number>;

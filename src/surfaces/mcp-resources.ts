@@ -86,13 +86,17 @@ export function resourceOperation(uri: unknown): Operation | undefined {
 }
 
 /** Reads a resource. What does not exist or may not be seen is -32602, as the 2026-07-28 revision has it. */
-export async function readResource(deps: Deps, uri: string, caller: Caller) {
+export async function readResource(
+  deps: Deps,
+  uri: string,
+  { caller, signal }: { caller: Caller; signal: AbortSignal },
+) {
   if (uri === rulesUri) return { contents: [{ uri, mimeType: 'text/plain', text: agentRules }] };
   const match = find(uri);
   if (!match) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no resource of that URI.', { uri });
   const { readable, found } = match;
   try {
-    const { output } = await execute(deps, readable.op, readable.input(found), caller);
+    const { output } = await execute(deps, readable.op, readable.input(found), caller, { signal });
     return { contents: [{ uri, mimeType: json, text: JSON.stringify(output) }] };
   } catch (failure) {
     const { error } = publicError(deps, failure);

@@ -43,8 +43,12 @@ const instructions = [
 
 const listTtlMs = 300_000;
 
+/** Whose request a server answers. `gone` is aborted when the connection is closed; the newer era tells that itself. */
+export type Asking = { caller: Caller } & ({ era: 'legacy'; gone: AbortSignal } | { era: 'modern' });
+
 /** A fresh protocol server for one request of one caller. Changes are streamed in the 2026-07-28 era only. */
-export function createServer(deps: Deps, caller: Caller, era: 'legacy' | 'modern'): Server {
+export function createServer(deps: Deps, asking: Asking): Server {
+  const { caller, era } = asking;
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
   const server = new Server(info, {
     capabilities: { tools: {}, resources: { subscribe: era === 'modern' }, prompts: {}, completions: {} },
@@ -58,6 +62,7 @@ export function createServer(deps: Deps, caller: Caller, era: 'legacy' | 'modern
       'resources/read': { ttlMs: 0, cacheScope: 'private' },
     },
   });
+  const goneSignal = (mcpReq: { signal: AbortSignal }) => (asking.era === 'legacy' ? asking.gone : mcpReq.signal);
   server.setRequestHandler('tools/list', () => ({
     tools: tools.filter(({ op }) => caller.scopes.has(op.access)).map(({ listed }) => listed) as never,
   }));
@@ -69,22 +74,28 @@ export function createServer(deps: Deps, caller: Caller, era: 'legacy' | 'modern
       responses: mcpReq.inputResponses,
       state: mcpReq.requestState<string>(),
     };
-    return callTool(deps, tool, objectsFromText(tool.op, params.arguments ?? {}), caller, round);
+    const given = objectsFromText(tool.op, params.arguments ?? {});
+    return callTool(deps, tool, given, { caller, signal: goneSignal(mcpReq) }, round);
   });
   server.setRequestHandler('resources/list', () => ({ resources: listResources(caller) }));
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: listResourceTemplates(caller) }));
-  server.setRequestHandler('resources/read', ({ params }) => readResource(deps, params.uri, caller));
+  server.setRequestHandler('resources/read', ({ params }, { mcpReq }) =>
+    readResource(deps, params.uri, { caller, signal: goneSignal(mcpReq) }),
+  );
   server.setRequestHandler('prompts/list', () => ({ prompts: listPrompts(caller) }));
   server.setRequestHandler('prompts/get', ({ params }) => getPrompt(params.name, params.arguments ?? {}, caller));
   server.setRequestHandler('completion/complete', ({ params }) => complete(deps, params.argument));
   return server;
 }
 
-async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, caller: Caller, round: Round) {
+type Call = { caller: Caller; signal: AbortSignal };
+
+async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, call: Call, round: Round) {
+  const { caller, signal } = call;
   try {
     const question = await confirmationOf(deps, caller, tool.op, given, round);
     if (question) return question;
-    const outcome = await execute(deps, tool.op, given, caller);
+    const outcome = await execute(deps, tool.op, given, caller, { signal });
     const credits = {
       used: toCredits(outcome.used),
       ...(outcome.balance !== undefined && { balance: toCredits(outcome.balance) }),

@@ -49,10 +49,13 @@ export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv
       maxAge: 600,
     }),
   );
-  const modern = createMcpHandler(({ authInfo }) => createServer(deps, authInfo?.extra?.caller as Caller, 'modern'), {
-    legacy: 'reject',
-    onerror: () => deps.log.info('mcp_request_refused'),
-  });
+  const modern = createMcpHandler(
+    ({ authInfo }) => createServer(deps, { caller: authInfo?.extra?.caller as Caller, era: 'modern' }),
+    {
+      legacy: 'reject',
+      onerror: () => deps.log.info('mcp_request_refused'),
+    },
+  );
   const watcher = watchAssignments(deps, (id) => modern.notify.resourceUpdated(`pharlo://assignments/${id}`));
   const listening: Listening = { watcher, modern, recheckMs, open: new Map() };
   app.all('/', (c) => serve(deps, listening, c.req.raw));
@@ -99,6 +102,10 @@ function arrayProblem(request: Request, body: unknown): Response | undefined {
   if (body.length === 0 || body.length > maxArray) {
     return rpcError(400, -32600, `An array may hold 1 to ${maxArray} messages.`);
   }
+  const ids = body.flatMap((message) =>
+    message?.method !== undefined && message.id !== undefined ? [message.id] : [],
+  );
+  if (new Set(ids).size < ids.length) return rpcError(400, -32600, 'Every request of an array needs its own id.');
   return undefined;
 }
 
@@ -125,13 +132,23 @@ async function dispatch(
 ): Promise<Response> {
   if (await isLegacyRequest(request, body)) {
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-    const server = createServer(deps, caller, 'legacy');
+    const server = createServer(deps, { caller, era: 'legacy', gone: request.signal });
     await server.connect(transport as never);
-    return alike(body, await transport.handleRequest(request, { parsedBody: body }));
+    const parsedBody = withoutCancellations(body);
+    if (Array.isArray(parsedBody) && parsedBody.length === 0) return new Response(null, { status: 202 });
+    return alike(body, await transport.handleRequest(request, { parsedBody }));
   }
   // The caller travels to the server factory as verified authentication information.
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
   return modern.fetch(request, { parsedBody: body, authInfo });
+}
+
+/**
+ * Closing the connection is the one way to cancel. The transport would wait for ever for the answer of a call that a
+ * notification beside it had cancelled.
+ */
+function withoutCancellations(body: unknown): unknown {
+  return Array.isArray(body) ? body.filter((message) => message?.method !== 'notifications/cancelled') : body;
 }
 
 /** An array is answered with an array (JSON-RPC 2.0 §6); the transport takes a single answer out of it. */

@@ -58,7 +58,8 @@ async function answer(
     if (name in given) throw invalid({ [name]: ['is told by the path'] });
   }
   const input = withIdempotencyKey(op, request, { ...given, ...params });
-  const outcome = await execute(deps, op, input, caller, { organizationId: organizationOf(request) });
+  const asked = { organizationId: organizationOf(request), signal: request.signal };
+  const outcome = await execute(deps, op, input, caller, asked);
   const headers = new Headers({ 'cache-control': 'no-store', ...creditHeaders(outcome) });
   if (outcome.replayed) headers.set('idempotent-replayed', 'true');
   if (face.status === 204) return new Response(null, { status: 204, headers });
