@@ -217,6 +217,8 @@ create table assignments (
   status text not null default 'pending',
   payload jsonb not null,
   media jsonb not null default '[]',
+  -- where each transition is told
+  callback_url text,
   external_id text,
   idempotency_key text,
   -- SHA-256 of the parsed input, to tell a repeat from a conflict
@@ -306,3 +308,15 @@ create table audit (
   at timestamptz not null default pharlo_now()
 );
 create index audit_workspace on audit (workspace_id, id desc);
+
+-- What was done, and what was refused, before anybody proved who they are: counted per network and minute.
+create table audit_strangers (
+  minute timestamptz not null,
+  network text not null,
+  action text not null,
+  outcome text not null,
+  -- empty = no client that is known here
+  client_id text not null,
+  count int not null default 1,
+  primary key (minute, network, action, outcome, client_id)
+);

@@ -25,7 +25,15 @@ const times: [string, unknown][] = [
   ['an object', {}],
 ];
 
-const strings = ['externalId', 'idempotencyKey', 'mediaUrl', 'mediaContentType'] as const;
+const strings = ['externalId', 'idempotencyKey', 'mediaUrl', 'mediaContentType', 'callbackUrl'] as const;
+
+const callbacks = [
+  'http://example.com/hook',
+  'https://user:pw@example.com/',
+  'https://10.0.0.8/',
+  'https://localhost/',
+  'hook',
+];
 
 const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 
@@ -87,6 +95,11 @@ export function badInputs(now: number): BadInput[] {
       name: `a time with ${name}`,
       change: { scheduledAt },
       field: 'scheduledAt',
+    })),
+    ...callbacks.map((callbackUrl) => ({
+      name: `${callbackUrl} to call back`,
+      change: { callbackUrl },
+      field: 'callbackUrl',
     })),
     ...strings.flatMap((field) => [
       { name: `${field} of another type`, change: { [field]: 5 }, field },

@@ -34,12 +34,13 @@ const rooms: Record<string, RoomRule> = {
   'deps.ts': { may: '', types: 'config.ts domain log.ts net platforms store vault.ts' },
   'tokens.ts': { may: 'domain store platforms', types: 'deps.ts' },
   'media.ts': { may: 'domain net platforms', types: 'deps.ts' },
+  'callback.ts': { may: 'net', types: 'config.ts' },
   'connect.ts': { may: 'domain store platforms tokens.ts', types: 'deps.ts' },
   'watch.ts': { may: 'domain store', types: 'deps.ts' },
   'once.ts': { may: 'domain store', types: 'deps.ts' },
   'operation.ts': { may: 'domain store', types: 'deps.ts' },
-  jobs: { may: 'domain store platforms media.ts tokens.ts', types: 'deps.ts' },
-  operations: { may: 'domain store platforms media.ts tokens.ts operation.ts', types: 'deps.ts' },
+  jobs: { may: 'domain store platforms callback.ts media.ts tokens.ts', types: 'deps.ts' },
+  operations: { may: 'domain store platforms callback.ts media.ts tokens.ts operation.ts', types: 'deps.ts' },
   // Who gets in, and by which door.
   oauth: { may: 'domain store http.ts vault.ts', types: 'deps.ts net' },
   surfaces: {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { callbackProblem } from '../callback.ts';
 import type { Deps } from '../deps.ts';
 import { assignmentStatuses, contentTypes, handlerVersion, isCancellable } from '../domain/assignment.ts';
 import { DomainError, invalid, notFound } from '../domain/errors.ts';
@@ -43,6 +44,7 @@ const createInput = z.strictObject({
   scheduledAt: instant('When to publish, with offset, within a year. Left out: now.').optional(),
   idempotencyKey: text('Your unique key for this post; a repeat answers the same assignment, free.', 200).optional(),
   externalId: text('Your own id for this post.', 200).optional(),
+  callbackUrl: text('https URL that is told of every change of status.', 2000).optional(),
 });
 
 type CreateInput = z.infer<typeof createInput>;
@@ -138,6 +140,8 @@ async function prepareNew(
   const payload = parseInput(z.object({ payload: spec.payload }), { payload: input.payload }).payload;
   const problem = input.scheduledAt && scheduleProblem(toDate(input.scheduledAt).getTime(), deps.now());
   if (problem) throw invalid({ scheduledAt: [problem] });
+  const refused = input.callbackUrl && callbackProblem(deps.config, input.callbackUrl);
+  if (refused) throw invalid({ callbackUrl: [refused] });
   await context.requireCredits();
   return { connection, payload, contentType: await checkMedia(input, spec, connection, context) };
 }
@@ -178,6 +182,7 @@ function newRow(input: CreateInput, { deps, caller }: Context, prepared: New & {
     type: input.type,
     payload: prepared.payload,
     media,
+    callbackUrl: input.callbackUrl ?? null,
     externalId: input.externalId ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
     inputHash: prepared.inputHash,

@@ -12,6 +12,7 @@ export type AssignmentRow = {
   status: AssignmentStatus;
   payload: Record<string, unknown>;
   media: Media[];
+  callbackUrl: string | null;
   externalId: string | null;
   idempotencyKey: string | null;
   inputHash: Buffer;
@@ -30,7 +31,8 @@ export type AssignmentRow = {
 };
 
 export const assignmentColumns = `id, workspace_id as "workspaceId", organization_id as "organizationId",
-  connection_id as "connectionId", sandbox, platform, type, status, payload, media, external_id as "externalId",
+  connection_id as "connectionId", sandbox, platform, type, status, payload, media, callback_url as "callbackUrl",
+  external_id as "externalId",
   idempotency_key as "idempotencyKey", input_hash as "inputHash", scheduled_at as "scheduledAt",
   platform_post_id as "platformPostId", platform_url as "platformUrl", errors, waiting_reason as "waitingReason",
   bytes_sent as "bytesSent", bytes_total as "bytesTotal", intent_deadline as "intentDeadline", due_at as "dueAt",
@@ -47,6 +49,7 @@ export type NewAssignment = Pick<
   | 'type'
   | 'payload'
   | 'media'
+  | 'callbackUrl'
   | 'externalId'
   | 'idempotencyKey'
   | 'inputHash'
@@ -58,8 +61,8 @@ const insertStatement = named<unknown[], AssignmentRow>(
   `with created as (
      insert into assignments (id, workspace_id, organization_id, connection_id, sandbox, platform, type, payload, media,
                               external_id, idempotency_key, input_hash, scheduled_at, key_id, grant_id, handler_version,
-                              due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, coalesce($13, pharlo_now()))
+                              callback_url, due_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, coalesce($13, pharlo_now()))
      on conflict on constraint assignments_idempotency do nothing
      returning ${assignmentColumns}
    ), event as (
@@ -89,6 +92,7 @@ export async function insertAssignment(tx: Tx, a: NewAssignment): Promise<Assign
     a.keyId,
     a.grantId,
     a.handlerVersion,
+    a.callbackUrl,
   );
   return rows[0];
 }
