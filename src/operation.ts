@@ -6,7 +6,7 @@ import { type Hundredths, price, type Tier, toCredits } from './domain/credits.t
 import { DomainError, type FieldMessages, invalid, notFound } from './domain/errors.ts';
 import { insertAudit } from './store/audit.ts';
 import type { Queryable, Tx } from './store/db.ts';
-import { debit, readBalance, refundReservation, settle } from './store/ledger.ts';
+import { debit, readCreditsLeft, refundReservation, settle } from './store/ledger.ts';
 import { findOrganization } from './store/workspaces.ts';
 
 /** What a client may assume about a call; all four are told to MCP clients. */
@@ -75,6 +75,7 @@ export function operation<I, O, P = undefined>(spec: OperationSpec<I, O, P>): Op
   return spec;
 }
 
+/** `balance` is absent on an unlimited plan. */
 export type Outcome = { output: unknown; used: Hundredths; balance?: Hundredths; replayed: boolean };
 
 /** Something asked for by the edge beside the input. */
@@ -174,7 +175,8 @@ async function runOutside(
       if (entry) await settle(tx, entry.id);
       if (!op.hints.readOnly) await insertAudit(tx, auditOf(op, caller));
     });
-    return { output, used: amount, replayed: false, ...(entry?.balance !== undefined && { balance: entry.balance }) };
+    const balance = entry ? entry.balance : await readCreditsLeft(deps.db, caller.workspaceId);
+    return { output, used: amount, replayed: false, ...(balance !== undefined && { balance }) };
   } catch (error) {
     if (entry) await refundReservation(deps.db, entry.id);
     throw error;
@@ -188,20 +190,21 @@ async function charge(
   amount: Hundredths,
   assignmentId?: string,
 ): Promise<{ used: Hundredths; balance?: Hundredths }> {
-  if (amount === 0) return { used: 0 };
-  const entry = await debit(deps.db, { caller, operation: op.name, amount, ...(assignmentId && { assignmentId }) });
-  if (!entry) throw await insufficient(deps.db, caller, amount);
-  return { used: amount, ...(entry.balance !== undefined && { balance: entry.balance }) };
+  const charged = { caller, operation: op.name, amount, ...(assignmentId && { assignmentId }) };
+  const entry = amount > 0 ? await debit(deps.db, charged) : undefined;
+  if (amount > 0 && !entry) throw await insufficient(deps.db, caller, amount);
+  const balance = entry ? entry.balance : await readCreditsLeft(deps.db, caller.workspaceId);
+  return { used: amount, ...(balance !== undefined && { balance }) };
 }
 
 /** Throws `insufficient_credits` before a call does anything costly that a later debit would refuse. */
 async function assertAffordable(on: Queryable, caller: Caller, amount: Hundredths): Promise<void> {
-  const account = amount > 0 ? await readBalance(on, caller.workspaceId) : undefined;
-  if (account && account.monthly !== null && account.balance < amount) throw await insufficient(on, caller, amount);
+  const left = amount > 0 ? await readCreditsLeft(on, caller.workspaceId) : undefined;
+  if (left !== undefined && left < amount) throw await insufficient(on, caller, amount);
 }
 
 async function insufficient(on: Queryable, caller: Caller, amount: Hundredths): Promise<DomainError> {
-  const balance = toCredits((await readBalance(on, caller.workspaceId))?.balance ?? 0);
+  const balance = toCredits((await readCreditsLeft(on, caller.workspaceId)) ?? 0);
   const required = toCredits(amount);
   const text = `This call costs ${required} credits and ${balance} are left.`;
   return new DomainError('insufficient_credits', text, { required, balance });

@@ -5,7 +5,7 @@ import { operations } from '../src/operations/index.ts';
 import { debit, expireReservations, readBalance, refundAssignment, settle } from '../src/store/ledger.ts';
 import { connectChannel } from './channel.ts';
 import { type Harness, type RestAnswer, startHarness } from './harness.ts';
-import { callTool, getToken } from './mcp-client.ts';
+import { callTool, getToken, rpc } from './mcp-client.ts';
 import { startMediaServer } from './media-server.ts';
 import { assertRefused, errorOf, ledgerCount, refusal } from './refusals.ts';
 
@@ -102,14 +102,53 @@ test('REST headers and MCP metadata tell what the ledger holds', async () => {
     const rest = await pharlo.rest(method, path());
     assert.ok(rest.status < 300, tool);
     const afterRest = monthly - cost + refund;
-    assert.deepEqual(creditsOf(rest), { used: String(cost), balance: cost ? String(afterRest) : null }, tool);
+    assert.deepEqual(creditsOf(rest), { used: String(cost), balance: String(afterRest) }, tool);
     const mcp = await callTool(pharlo, token, tool, input());
     const used = (cost * 12) / 10;
     const balance = Math.round((afterRest - used + refund) * 100) / 100;
-    assert.deepEqual(mcp._meta['pharlo.io/credits'], cost ? { used, balance } : { used: 0 }, tool);
+    assert.deepEqual(mcp._meta['pharlo.io/credits'], { used, balance }, tool);
     assert.equal((await left(pharlo)).balance, balance, tool);
     assert.equal((await ledgerCount(pharlo)) - rows, cost ? 2 + 2 * Math.sign(refund) : 0, tool);
   }
+});
+
+test('a repeat tells that it was free and what is left', async () => {
+  await using pharlo = await onSmallPlan();
+  const connectionId = await connectChannel(pharlo);
+  const token = await getToken(pharlo);
+  const idempotencyKey = 'once';
+  assert.deepEqual(creditsOf(await post(pharlo, connectionId, { idempotencyKey })), { used: '3', balance: '17' });
+  await leave(pharlo, 1, 0.5);
+  const again = await post(pharlo, connectionId, { idempotencyKey });
+  assert.equal(again.headers.get('idempotent-replayed'), 'true');
+  assert.deepEqual(creditsOf(again), { used: '0', balance: '1.5' });
+  const input = {
+    connectionId,
+    type: 'video',
+    payload: { title: 'A title' },
+    mediaUrl: `${pharlo.sandboxUrl}/sample.mp4`,
+    idempotencyKey,
+  };
+  const { _meta } = await callTool(pharlo, token, 'create_assignment', input);
+  assert.deepEqual(_meta, { 'pharlo.io/credits': { used: 0, balance: 1.5 }, 'pharlo.io/replayed': true });
+  const free = await pharlo.rest('GET', '/platforms');
+  assert.deepEqual(creditsOf(free), { used: '0', balance: '1.5' });
+  await pharlo.advance(40 * day);
+  assert.deepEqual(creditsOf(await pharlo.rest('GET', '/platforms')), { used: '0', balance: String(monthly + 0.5) });
+});
+
+test('reading a resource tells what it cost', async () => {
+  await using pharlo = await onSmallPlan();
+  const connectionId = await connectChannel(pharlo);
+  const token = await getToken(pharlo);
+  const { body } = await post(pharlo, connectionId);
+  const read = async (uri: string) => {
+    const answer = await rpc(pharlo, token, { jsonrpc: '2.0', id: 1, method: 'resources/read', params: { uri } });
+    return (answer.body.result as { _meta: Record<string, unknown> })._meta['pharlo.io/credits'];
+  };
+  assert.deepEqual(await read(`pharlo://assignments/${body.id}`), { used: 1.2, balance: monthly - 3 - 1.2 });
+  assert.deepEqual(await read('pharlo://platforms'), { used: 0, balance: monthly - 3 - 1.2 });
+  assert.deepEqual(await read('pharlo://agent-rules'), { used: 0 });
 });
 
 test('64 parallel calls never spend more than is left', async (t) => {
@@ -285,6 +324,7 @@ test('an unlimited plan writes the ledger and names no balance', async () => {
   await using pharlo = await startHarness();
   const answer = await pharlo.rest('GET', '/assignments');
   assert.deepEqual(creditsOf(answer), { used: '1', balance: null });
+  assert.deepEqual(creditsOf(await pharlo.rest('GET', '/platforms')), { used: '0', balance: null });
   assert.equal(await ledgerCount(pharlo), 1);
 });
 

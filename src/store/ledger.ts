@@ -166,6 +166,19 @@ export async function expireReservations(on: Queryable): Promise<void> {
   await expireStatement(on);
 }
 
+const leftStatement = named<[string], { balance: number | null }>(
+  'ledger_left',
+  `select case when p.monthly_credits is null then null
+               when w.cycle_resets_at <= pharlo_now() then p.monthly_credits + w.topup_left
+               else w.allocation_left + w.topup_left end as balance
+   from workspaces w join plans p on p.slug = w.plan where w.id = $1`,
+);
+
+/** What a workspace can spend now; undefined on an unlimited plan. */
+export async function readCreditsLeft(on: Queryable, workspaceId: string): Promise<Hundredths | undefined> {
+  return (await leftStatement(on, workspaceId))[0]?.balance ?? undefined;
+}
+
 export type BalanceRow = {
   plan: string;
   planName: string;

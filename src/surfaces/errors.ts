@@ -4,6 +4,7 @@ import { DomainError, type ErrorKind } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import { present } from '../domain/json.ts';
 import type { LogFields } from '../log.ts';
+import type { Outcome } from '../operation.ts';
 
 /** The HTTP status of each kind of error. */
 export const statuses = {
@@ -64,8 +65,8 @@ export function errorResponse(deps: Deps, failure: unknown, place?: LogFields): 
   return Response.json({ error: errorBody(error, incident) }, { status: statuses[error.kind], headers });
 }
 
-/** `X-Credits-*` of an answer that was paid for. */
-export function creditHeaders(outcome: { used: number; balance?: number }): Record<string, string> {
+/** `X-Credits-*` of an answer, free ones included. */
+export function creditHeaders(outcome: Pick<Outcome, 'used' | 'balance'>): Record<string, string> {
   return {
     'x-credits-used': String(toCredits(outcome.used)),
     ...(outcome.balance !== undefined && { 'x-credits-balance': String(toCredits(outcome.balance)) }),

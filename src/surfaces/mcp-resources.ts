@@ -6,6 +6,7 @@ import { execute, type Operation } from '../operation.ts';
 import { getAssignment } from '../operations/assignments.ts';
 import { getPlatformCapabilities, listPlatforms } from '../operations/platforms.ts';
 import { publicError } from './errors.ts';
+import { creditsMeta } from './mcp-result.ts';
 
 /** A readable thing behind a URI; reading goes through its operation, at its scope and price. */
 type Readable = {
@@ -91,13 +92,15 @@ export async function readResource(
   uri: string,
   { caller, signal }: { caller: Caller; signal: AbortSignal },
 ) {
-  if (uri === rulesUri) return { contents: [{ uri, mimeType: 'text/plain', text: agentRules }] };
+  if (uri === rulesUri) {
+    return { contents: [{ uri, mimeType: 'text/plain', text: agentRules }], _meta: creditsMeta({ used: 0 }) };
+  }
   const match = find(uri);
   if (!match) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no resource of that URI.', { uri });
   const { readable, found } = match;
   try {
-    const { output } = await execute(deps, readable.op, readable.input(found), caller, { signal });
-    return { contents: [{ uri, mimeType: json, text: JSON.stringify(output) }] };
+    const outcome = await execute(deps, readable.op, readable.input(found), caller, { signal });
+    return { contents: [{ uri, mimeType: json, text: JSON.stringify(outcome.output) }], _meta: creditsMeta(outcome) };
   } catch (failure) {
     const { error } = publicError(deps, failure);
     const unseen = failure instanceof DomainError && (error.kind === 'not_found' || error.kind === 'invalid');
