@@ -84,6 +84,8 @@ export type Asked = {
   organizationId?: string | undefined;
   /** Aborted when the caller went away: what is not committed by then never is, and costs nothing. */
   signal?: AbortSignal | undefined;
+  /** Looks at the output before anything is charged; what it throws ends the call, and the call is free. */
+  accept?: ((output: unknown) => void) | undefined;
 };
 
 /**
@@ -104,7 +106,7 @@ export async function execute(
   const input = parseInput(op.input, rawInput);
   const signal = asked.signal ?? new AbortController().signal;
   const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId), signal };
-  return run(op, input, context);
+  return run(op, input, context, asked);
 }
 
 /** Asked before anything is started outside, charged or committed; what is done is never undone. */
@@ -119,15 +121,16 @@ function checked(op: Operation, output: unknown): unknown {
   return parsed.data;
 }
 
-async function run(op: Operation, input: unknown, context: Context): Promise<Outcome> {
+async function run(op: Operation, input: unknown, context: Context, { accept }: Asked): Promise<Outcome> {
   const { deps, caller, signal } = context;
   const amount = price(op.credits, caller.via);
   if (op.kind === 'read') {
     const output = checked(op, await op.handle(input, { ...context, on: deps.db }));
+    accept?.(output);
     stopIfGone(signal);
     return { output, replayed: false, ...(await charge(deps, op, caller, amount)) };
   }
-  if (op.kind === 'outside') return runOutside(op, input, context, amount);
+  if (op.kind === 'outside') return runOutside(op, input, context, amount, accept);
   const requireCredits = () => assertAffordable(deps.db, caller, amount);
   const prepared = await op.prepare?.(input, { ...context, requireCredits });
   stopIfGone(signal);
@@ -153,6 +156,7 @@ async function run(op: Operation, input: unknown, context: Context): Promise<Out
     const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
     await insertAudit(tx, auditOf(op, caller, told.assignmentId));
     const answer = checked(op, output);
+    accept?.(answer);
     stopIfGone(signal);
     return { output: answer, replayed: told.replayed, ...cost };
   });
@@ -163,6 +167,7 @@ async function runOutside(
   input: unknown,
   context: Context,
   amount: Hundredths,
+  accept: Asked['accept'],
 ): Promise<Outcome> {
   const { deps, caller, signal } = context;
   stopIfGone(signal);
@@ -170,7 +175,10 @@ async function runOutside(
   if (amount > 0 && !entry) throw await insufficient(deps.db, caller, amount);
   try {
     const output = checked(op, await op.handle(input, context));
-    if (op.hints.readOnly) stopIfGone(signal);
+    if (op.hints.readOnly) {
+      accept?.(output);
+      stopIfGone(signal);
+    }
     await deps.db.transaction(async (tx) => {
       if (entry) await settle(tx, entry.id);
       if (!op.hints.readOnly) await insertAudit(tx, auditOf(op, caller));

@@ -39,6 +39,7 @@ export const errorKinds = {
   media_not_allowed: 'invalid',
   media_type_unsupported: 'invalid',
   media_too_large: 'invalid',
+  result_too_large: 'unprocessable',
   confirmation_invalid: 'conflict',
   declined: 'conflict',
   rate_limited: 'throttled',

@@ -1,14 +1,12 @@
 import { CLIENT_CAPABILITIES_META_KEY, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
-import { toCredits } from '../domain/credits.ts';
-import type { DomainError, ErrorKind } from '../domain/errors.ts';
 import { execute, type McpFace, type Operation } from '../operation.ts';
 import { operations } from '../operations/index.ts';
-import { errorBody, publicError } from './errors.ts';
 import { confirmationOf, type Round } from './mcp-confirm.ts';
 import { complete, getPrompt, listPrompts } from './mcp-prompts.ts';
 import { listResources, listResourceTemplates, readResource, resourceOperation } from './mcp-resources.ts';
+import { assertFits, toolFailure, toolResult } from './mcp-result.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
 
 type Tool = { op: Operation; face: McpFace<unknown>; listed: object };
@@ -95,40 +93,12 @@ async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, 
   try {
     const question = await confirmationOf(deps, caller, tool.op, given, round);
     if (question) return question;
-    const outcome = await execute(deps, tool.op, given, caller, { signal });
-    const credits = {
-      used: toCredits(outcome.used),
-      ...(outcome.balance !== undefined && { balance: toCredits(outcome.balance) }),
-    };
-    return {
-      content: [{ type: 'text' as const, text: tool.face.text(outcome.output) }],
-      structuredContent: outcome.output as Record<string, unknown>,
-      _meta: { 'pharlo.io/credits': credits, ...(outcome.replayed && { 'pharlo.io/replayed': true }) },
-    };
+    // Only a read is refused for its size: a write's answer tells what was done, and its size is nobody's choice.
+    const accept = tool.op.hints.readOnly ? (output: unknown) => assertFits(tool.op, tool.face, output) : undefined;
+    return toolResult(tool.face, await execute(deps, tool.op, given, caller, { signal, accept }));
   } catch (failure) {
-    const { error, incident } = publicError(deps, failure, { operation: tool.op.name });
-    return {
-      isError: true,
-      content: [{ type: 'text' as const, text: errorText(error) }],
-      _meta: { 'pharlo.io/error': errorBody(error, incident), 'pharlo.io/credits': { used: 0 } },
-    };
+    return toolFailure(deps, tool.op, failure);
   }
-}
-
-const nextSteps: Partial<Record<ErrorKind, string>> = {
-  invalid: 'Correct the named fields and call again.',
-  payment: 'Do not repeat the call; ask the user to add credits.',
-  not_found: 'Check the id with the matching list tool.',
-  throttled: 'Wait, then call again.',
-  unavailable: 'Wait a little, then call again.',
-  internal: 'Call again once; if it fails again, tell the user the incident id.',
-};
-
-function errorText(error: DomainError): string {
-  const fields = Object.entries(error.extras.details ?? {}).map(([field, texts]) => `${field} ${texts.join(', ')}`);
-  const details = fields.length > 0 ? ` (${fields.join('; ')})` : '';
-  const next = nextSteps[error.kind];
-  return `${error.code}: ${error.message}${details}${next ? ` ${next}` : ''}`;
 }
 
 /** Some clients send objects as JSON text; both are accepted where the schema names an object. */
