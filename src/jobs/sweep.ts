@@ -5,7 +5,7 @@ import type { Kind } from './engine.ts';
 
 const everyMs = 60_000;
 
-/** House-keeping once a minute: reservations nobody settled, outcomes nobody knows, ended tickets, codes, tokens and rate-limit buckets. */
+/** House-keeping once a minute: reservations nobody settled, outcomes nobody knows, ended tickets, codes, tokens, rate-limit buckets and counts of strangers. */
 export function sweepKind(deps: Deps): Kind {
   let nextAt = 0;
   return {

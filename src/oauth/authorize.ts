@@ -3,12 +3,13 @@ import { hasLiveGrant } from '../store/oauth-grants.ts';
 import { isDocumentUrl } from './client-document.ts';
 import { type ConsentRequest, rememberBrowser, sealRequest } from './consent-request.ts';
 import { type OAuthContext, type OAuthDeps, paths, type ServerDeps } from './context.ts';
-import { OAuthError } from './errors.ts';
+import { OAuthError, type OAuthErrorCode } from './errors.ts';
 import { answerErrorPage, messagePage, redirect } from './pages.ts';
 import { selectScopes } from './policy.ts';
 import { isLoopback, matchesRedirectUri, redirectHost, withParameters } from './redirect-uris.ts';
 import { type Fields, readFields, readForm, refuseRepeated } from './request.ts';
 import { readResource } from './resource.ts';
+import { noteRefusal, notingRefusals } from './strangers.ts';
 
 const challenge = /^[\w-]{43}$/;
 /** Keeps the sealed request, which travels in a path, below the limits of servers and proxies. */
@@ -17,38 +18,53 @@ const maxStateBytes = 2048;
 /** Where the answer goes, once that is certain. */
 type Target = { client: ClientRow; redirectUri: string; state?: string };
 
+/** Why there is nobody to answer to. */
+type Refusal = { refused: OAuthErrorCode; text: string; client?: ClientRow };
+
 /** GET and POST /oauth/mcp/authorize: checks everything and sends the browser to the consent page. */
 export async function authorize(c: OAuthContext, deps: ServerDeps): Promise<Response> {
-  const fields = c.req.method === 'POST' ? await readForm(c.req.raw) : readFields(new URL(c.req.url).searchParams);
-  const target = await findTarget(c, deps, fields);
-  if (typeof target === 'string') return messagePage(c, 400, 'This link does not work', target);
+  const { fields, target } = await notingRefusals(c, deps, 'authorize_refused', async () => {
+    const isForm = c.req.method === 'POST';
+    const fields = isForm ? await readForm(c.req.raw) : readFields(new URL(c.req.url).searchParams);
+    return { fields, target: await findTarget(c, deps, fields) };
+  });
+  if ('refused' in target) {
+    await noteRefusal(deps, c.var.network, 'authorize_refused', target.refused, target.client?.id);
+    return messagePage(c, 400, 'This link does not work', target.text);
+  }
   try {
     const request = readRequest(deps, fields, target);
     const browser = rememberBrowser(c, deps);
     return redirect(c, `${paths.consent}/${sealRequest(deps, request, browser)}`);
   } catch (error) {
-    if (error instanceof OAuthError) return answerError(c, deps, target, error);
-    throw error;
+    if (!(error instanceof OAuthError)) throw error;
+    await noteRefusal(deps, c.var.network, 'authorize_refused', error.code, target.client.id);
+    return answerError(c, deps, target, error);
   }
 }
 
-/** Client, redirect URI and state, or why there is nobody to answer to. */
-async function findTarget(c: OAuthContext, deps: ServerDeps, fields: Fields): Promise<Target | string> {
+async function findTarget(c: OAuthContext, deps: ServerDeps, fields: Fields): Promise<Target | Refusal> {
   const redirectUri = fields.get('redirect_uri');
   const id = fields.repeated.has('client_id') ? undefined : fields.get('client_id');
   const client = await deps.clients.find(id, c.var.network);
   if (!client && id && isDocumentUrl(id)) {
-    return 'The description of the app could not be fetched from its address, or is not valid. Try again in a minute.';
+    const text = 'The description of the app could not be fetched from its address, or is not valid.';
+    return { refused: 'invalid_client', text: `${text} Try again in a minute.` };
   }
-  if (!client) return 'The app is not known here. Remove the connection in your app and add it again.';
-  if (redirectUri === undefined || fields.repeated.has('redirect_uri'))
-    return 'The app did not say where to return to.';
+  if (!client) {
+    const text = 'The app is not known here. Remove the connection in your app and add it again.';
+    return { refused: 'invalid_client', text };
+  }
+  if (redirectUri === undefined || fields.repeated.has('redirect_uri')) {
+    return { refused: 'invalid_redirect_uri', text: 'The app did not say where to return to.', client };
+  }
   if (!matchesRedirectUri(client.redirectUris, redirectUri)) {
-    return 'The app asked to return to an address it has not registered.';
+    const text = 'The app asked to return to an address it has not registered.';
+    return { refused: 'invalid_redirect_uri', text, client };
   }
   const state = fields.repeated.has('state') ? undefined : fields.get('state');
   if (state && Buffer.byteLength(JSON.stringify(state)) > maxStateBytes) {
-    return `The state parameter must not exceed ${maxStateBytes} bytes.`;
+    return { refused: 'invalid_request', text: `The state parameter must not exceed ${maxStateBytes} bytes.`, client };
   }
   return { client, redirectUri, ...(state !== undefined && { state }) };
 }

@@ -4,8 +4,9 @@ import type { ClientRow } from '../store/oauth-clients.ts';
 import { readLimit, takeFromLimit } from '../store/rate-limits.ts';
 import type { OAuthContext, ServerDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
-import { auditRefusal, limits } from './limits.ts';
+import { limits } from './limits.ts';
 import { type Fields, readForm, refuseRepeated } from './request.ts';
+import { noteRefusal } from './strangers.ts';
 
 /** How a client may prove who it is; one that registered with a method uses that one and no other. */
 export const authMethods = ['none', 'client_secret_post', 'client_secret_basic'] as const;
@@ -16,7 +17,7 @@ type Credentials = { id: string; method: AuthMethod; secret?: string };
 
 /**
  * Reads the form of an endpoint that clients call, lets the client prove who it is (OAuth 2.1 §2.4) and answers for it.
- * Refusals count per client and network and go to the audit trail as `oauth.<endpoint>_refused`.
+ * Refusals count per client and network, and in the audit trail as `oauth.<endpoint>_refused`.
  */
 export async function asClient(
   c: OAuthContext,
@@ -25,25 +26,25 @@ export async function asClient(
   answer: (form: Fields, client: ClientRow) => Promise<Response>,
 ): Promise<Response> {
   const { network } = c.var;
-  const form = await readForm(c.req.raw);
-  refuseRepeated(form, ['resource']);
-  const credentials = readCredentials(form, c.req.header('authorization'));
-  const client = await deps.clients.find(credentials.id, network);
-  const subject = `token:${client?.id ?? 'unknown'}:${network}`;
-  const wait = await readLimit(deps.db, subject, limits.tokenFailures);
-  if (wait > 0) throw tooMany(wait);
+  let client: ClientRow | undefined;
+  const subject = () => `token:${client?.id ?? 'unknown'}:${network}`;
   try {
+    const form = await readForm(c.req.raw);
+    refuseRepeated(form, ['resource']);
+    const credentials = readCredentials(form, c.req.header('authorization'));
+    client = await deps.clients.find(credentials.id, network);
+    const wait = await readLimit(deps.db, subject(), limits.tokenFailures);
+    if (wait > 0) throw tooMany(wait);
     if (!client) throw unknownClient(form, credentials);
     prove(client, credentials);
     return await answer(form, client);
   } catch (error) {
-    if (error instanceof OAuthError && error.code !== 'too_many_requests') {
-      const over = await takeFromLimit(deps.db, subject, limits.tokenFailures);
-      if (over > 0) throw tooMany(over);
-      const entry = { action: `oauth.${endpoint}_refused`, outcome: error.code, network };
-      await auditRefusal(deps, { ...entry, ...(client && { clientId: client.id }) });
-    }
-    throw error;
+    if (!(error instanceof OAuthError)) throw error;
+    const counts = error.code !== 'too_many_requests';
+    const over = counts ? await takeFromLimit(deps.db, subject(), limits.tokenFailures) : 0;
+    const answered = over > 0 ? tooMany(over) : error;
+    await noteRefusal(deps, network, `${endpoint}_refused`, answered.code, client?.id);
+    throw answered;
   }
 }
 

@@ -10,11 +10,12 @@ import { returnToLimit, takeFromLimit } from '../store/rate-limits.ts';
 import { type ConsentProblem, consentPage } from './consent-page.ts';
 import { type ConsentRequest, openRequest } from './consent-request.ts';
 import { lifetimes, type OAuthContext, type OAuthDeps, type ServerDeps } from './context.ts';
-import { auditRefusal, limits } from './limits.ts';
+import { limits } from './limits.ts';
 import { messagePage, redirect } from './pages.ts';
 import { type Selection, scopeText, selectScopes } from './policy.ts';
 import { redirectHost, withParameters } from './redirect-uris.ts';
 import { type Fields, readForm } from './request.ts';
+import { noteRefusal, notingRefusals } from './strangers.ts';
 
 /** A consent page being shown or answered. */
 type Consent = { request: ConsentRequest; client: ClientRow; selection: Selection };
@@ -28,11 +29,12 @@ export async function showConsent(c: OAuthContext, deps: ServerDeps): Promise<Re
 /** POST /oauth/mcp/consent/{id}: the decision. */
 export async function decideConsent(c: OAuthContext, deps: ServerDeps): Promise<Response> {
   if (!isSameOrigin(c.req.raw.headers, deps.config.publicUrl)) {
+    await noteRefusal(deps, c.var.network, 'consent_refused', 'access_denied');
     return messagePage(c, 403, 'This form was sent from elsewhere', 'Start again from your app.');
   }
   const consent = await openConsent(c, deps);
   if (consent instanceof Response) return consent;
-  const form = await readForm(c.req.raw);
+  const form = await notingRefusals(c, deps, 'consent_refused', () => readForm(c.req.raw));
   const decision = form.get('decision');
   if (form.repeated.has('key') || form.repeated.has('decision') || !(decision === 'authorize' || decision === 'deny')) {
     return messagePage(c, 400, 'This form is not complete', 'Go back and choose Authorize or Deny.');
@@ -44,6 +46,7 @@ async function openConsent(c: OAuthContext, deps: ServerDeps): Promise<Consent |
   const opened = openRequest(c, deps, c.req.param('id') ?? '');
   if (!opened.ok) {
     const foreign = opened.reason === 'foreign';
+    await noteRefusal(deps, c.var.network, 'consent_refused', foreign ? 'access_denied' : 'invalid_request');
     const title = {
       tampered: 'This link is not complete',
       expired: 'This page has expired',
@@ -55,7 +58,8 @@ async function openConsent(c: OAuthContext, deps: ServerDeps): Promise<Consent |
     return messagePage(c, foreign ? 403 : 400, title[opened.reason], text);
   }
   const { request } = opened;
-  const client = await deps.clients.find(request.clientId, c.var.network);
+  const find = () => deps.clients.find(request.clientId, c.var.network);
+  const client = await notingRefusals(c, deps, 'consent_refused', find);
   const selection = selectScopes(request.scope, null);
   if (!client || !selection) return messagePage(c, 400, 'The app is no longer known', 'Start again from your app.');
   return { request, client, selection };
@@ -80,8 +84,7 @@ function show(
 }
 
 async function deny(c: OAuthContext, deps: OAuthDeps, { request, client }: Consent): Promise<Response> {
-  const { network } = c.var;
-  await auditRefusal(deps, { action: 'oauth.deny', outcome: 'access_denied', clientId: client.id, network });
+  await noteRefusal(deps, c.var.network, 'deny', 'access_denied', client.id);
   const parameters = {
     error: 'access_denied',
     error_description: 'The user denied access.',
@@ -95,18 +98,23 @@ async function authorizeWithKey(c: OAuthContext, deps: OAuthDeps, consent: Conse
   const { client, request, selection } = consent;
   const chosen = new Set(form.all('scope').filter(isScope));
   const ticked = selection.scopes.filter((scope) => chosen.has(scope));
+  const { network } = c.var;
   if (ticked.length === 0) return show(c, deps, consent, { problem: 'nothing_chosen', ticked });
   const checked = await checkKey(c, deps, request.id, form.get('key') ?? '');
   if (typeof checked === 'number') {
+    await noteRefusal(deps, network, 'key_refused', 'too_many_requests', client.id);
     return show(c, deps, consent, { problem: 'too_many', ticked, retryAfterSeconds: checked });
   }
   if (!checked) {
-    const { network } = c.var;
-    await auditRefusal(deps, { action: 'oauth.key_refused', outcome: 'access_denied', clientId: client.id, network });
+    await noteRefusal(deps, network, 'key_refused', 'access_denied', client.id);
     return show(c, deps, consent, { problem: 'wrong_key', ticked });
   }
   const scopes = ticked.filter((scope) => checked.scopes.includes(scope));
-  if (scopes.length === 0) return show(c, deps, consent, { problem: 'key_too_narrow', ticked });
+  if (scopes.length === 0) {
+    const who = { workspaceId: checked.workspaceId, keyId: checked.id, clientId: client.id, network };
+    await insertAudit(deps.db, { ...who, action: 'oauth.grant', outcome: 'invalid_scope' });
+    return show(c, deps, consent, { problem: 'key_too_narrow', ticked });
+  }
   const code = await grant(c, deps, consent, checked, scopes);
   const parameters = { code, state: request.state, iss: deps.config.publicUrl };
   return redirect(c, withParameters(request.redirectUri, parameters));
@@ -114,7 +122,7 @@ async function authorizeWithKey(c: OAuthContext, deps: OAuthDeps, consent: Conse
 
 /**
  * The live key of that text, undefined when there is none, or the seconds to wait. A try is counted before the look-up,
- * so that parallel tries cannot slip through, and a right key is given back to its network.
+ * so that parallel tries cannot slip through, and a right key does not count against its network and all.
  */
 async function checkKey(
   c: OAuthContext,
@@ -125,10 +133,14 @@ async function checkKey(
   const network = `consent:${c.var.network}`;
   const wait =
     (await takeFromLimit(deps.db, `consent-request:${requestId}`, limits.keysPerRequest)) ||
-    (await takeFromLimit(deps.db, network, limits.wrongKeys));
+    (await takeFromLimit(deps.db, network, limits.wrongKeys)) ||
+    (await takeFromLimit(deps.db, 'consent', limits.wrongKeysOfAll));
   if (wait > 0) return wait;
   const key = await findKeyByHash(deps.db, hashSecret(text.trim()));
-  if (key) await returnToLimit(deps.db, network, limits.wrongKeys);
+  if (key) {
+    await returnToLimit(deps.db, network, limits.wrongKeys);
+    await returnToLimit(deps.db, 'consent', limits.wrongKeysOfAll);
+  }
   return key;
 }
 

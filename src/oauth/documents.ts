@@ -3,7 +3,8 @@ import { takeFromLimit } from '../store/rate-limits.ts';
 import { readClientDocument } from './client-document.ts';
 import type { OAuthDeps } from './context.ts';
 import { tooMany } from './errors.ts';
-import { auditRefusal, limits } from './limits.ts';
+import { limits } from './limits.ts';
+import { noteRefusal } from './strangers.ts';
 
 /** Seconds. */
 export const documentLifetimes = {
@@ -50,7 +51,7 @@ export function createDocuments(deps: OAuthDeps): Documents {
   async function fetchOne(url: string, network: string): Promise<ClientRow | undefined> {
     const client = await fetchClient(deps, url);
     remember(url, client);
-    if (!client) await auditRefusal(deps, { action: 'oauth.document_refused', outcome: 'invalid_client', network });
+    if (!client) await noteRefusal(deps, network, 'document_refused', 'invalid_client');
     return client;
   }
 

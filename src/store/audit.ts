@@ -37,3 +37,19 @@ export async function insertAudit(on: Queryable, entry: AuditEntry): Promise<voi
     network ?? null,
   );
 }
+
+/** Something done or refused before anybody proved who they are; the fields as in AuditEntry. */
+export type StrangerEntry = Required<Pick<AuditEntry, 'action' | 'outcome' | 'network'>> & Pick<AuditEntry, 'clientId'>;
+
+const count = named<[string, string, string, string], never>(
+  'audit_strangers_count',
+  `insert into audit_strangers as a (minute, network, action, outcome, client_id)
+   values (date_trunc('minute', pharlo_now()), $1, $2, $3, $4)
+   on conflict (minute, network, action, outcome, client_id) do update set count = a.count + 1`,
+);
+
+/** Counts it in the line of its network and minute, so that nobody can flood the trail. */
+export async function countStranger(on: Queryable, entry: StrangerEntry): Promise<void> {
+  const { action, outcome, network, clientId } = entry;
+  await count(on, network, action, outcome, clientId ?? '');
+}

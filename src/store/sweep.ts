@@ -21,6 +21,7 @@ const statements = [
     `delete from oauth_signing_keys
      where period < floor(extract(epoch from pharlo_now()) / ${keyPeriodSeconds}) - 1`,
   ),
+  named<[], never>('sweep_strangers', `delete from audit_strangers where minute < pharlo_now() - interval '90 days'`),
   named<[], never>('sweep_rate_limits', `delete from rate_limits where empty_at < pharlo_now()`),
 ];
 

@@ -206,8 +206,10 @@ test('one fetch in flight per URL; a failure is remembered for a minute, a docum
   await server.advance(3);
   assert.ok(await goesOn(server));
   assert.equal(web.fetched, 3);
-  const lines = await server.query(`select outcome from audit where action = 'oauth.document_refused'`);
-  assert.deepEqual(lines, [{ outcome: 'invalid_client' }]);
+  const lines = await server.query(
+    `select outcome, count from audit_strangers where action = 'oauth.document_refused'`,
+  );
+  assert.deepEqual(lines, [{ outcome: 'invalid_client', count: 1 }]);
 });
 
 test('a stale copy serves a client somebody lets in, for seven days, and a changed document counts', async () => {
