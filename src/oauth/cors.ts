@@ -10,26 +10,20 @@ const shared = {
 };
 
 /**
- * Lets browsers of the allowed origins (or of all, for public documents) read the answer; never with credentials.
- * Answers OPTIONS itself.
+ * Lets browsers of Claude's and of the operator's origins read the answer; never with credentials. Answers OPTIONS
+ * itself.
  */
-export function cors(
-  deps: OAuthDeps,
-  methods: readonly string[],
-  audience: 'everyone' | 'allowed',
-): MiddlewareHandler<HttpEnv> {
+export function cors(deps: OAuthDeps, methods: readonly string[]): MiddlewareHandler<HttpEnv> {
   const allowed = new Set([...clientOrigins, ...deps.config.allowedOrigins]);
   const allow = methods.join(', ');
   return async (c, next) => {
     const origin = c.req.header('origin');
-    const named = origin !== undefined && allowed.has(origin) ? origin : undefined;
-    const answered = audience === 'everyone' ? '*' : named;
     const preflight = c.req.method === 'OPTIONS';
     if (preflight) c.res = new Response(null, { status: 204, headers: { Allow: `${allow}, OPTIONS` } });
     else await next();
-    if (audience === 'allowed') c.header('Vary', 'Origin', { append: true });
-    if (answered === undefined) return;
-    c.header('Access-Control-Allow-Origin', answered);
+    c.header('Vary', 'Origin', { append: true });
+    if (origin === undefined || !allowed.has(origin)) return;
+    c.header('Access-Control-Allow-Origin', origin);
     c.header('Access-Control-Expose-Headers', 'Retry-After, WWW-Authenticate');
     if (!preflight) return;
     c.header('Access-Control-Allow-Methods', allow);

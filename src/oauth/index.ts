@@ -33,17 +33,17 @@ export function oauthRoutes(given: OAuthDeps): Hono<HttpEnv> {
   ] as const;
   for (const [path, document] of documents) {
     for (const at of [path, path + paths.resource]) {
-      app.use(at, cors(deps, ['GET', 'HEAD'], 'everyone'));
+      app.use(at, cors(deps, ['GET', 'HEAD']));
       app.get(at, (c) => c.json(document, 200, briefly));
       app.all(at, notAllowed('GET, HEAD, OPTIONS'));
     }
   }
-  app.use(paths.keys, cors(deps, ['GET', 'HEAD'], 'everyone'));
+  app.use(paths.keys, cors(deps, ['GET', 'HEAD']));
   app.get(paths.keys, async (c) => c.json(await deps.signing.publicKeys(), 200, briefly));
   app.all(paths.keys, notAllowed('GET, HEAD, OPTIONS'));
   const called = { [paths.register]: register, [paths.token]: token, [paths.revoke]: revoke };
   for (const [path, handle] of Object.entries(called)) {
-    app.use(path, cors(deps, ['POST'], 'allowed'));
+    app.use(path, cors(deps, ['POST']));
     app.post(path, (c) => handle(c, deps));
     app.all(path, notAllowed('POST, OPTIONS'));
   }

@@ -44,13 +44,10 @@ test('resource metadata: both paths name exactly <issuer>/_mcp and the seven sco
   }
 });
 
-test('discovery answers every origin, HEAD and OPTIONS, and no other method', async () => {
+test('discovery answers HEAD and OPTIONS, and no other method', async () => {
   await using server = await createServer();
   const url = '/.well-known/oauth-protected-resource/_mcp';
-  const origin = 'https://anyone.example';
-  const get = await server.fetch(url, { headers: { origin } });
-  assert.equal(get.headers.get('access-control-allow-origin'), '*');
-  assert.equal(get.headers.get('access-control-allow-credentials'), null);
+  const origin = 'https://claude.ai';
   const head = await server.fetch(url, { method: 'HEAD' });
   assert.deepEqual([head.status, await head.text()], [200, '']);
   const options = await server.fetch(url, {
@@ -58,32 +55,36 @@ test('discovery answers every origin, HEAD and OPTIONS, and no other method', as
     headers: { origin, 'access-control-request-method': 'GET' },
   });
   assert.equal(options.status, 204);
-  assert.equal(options.headers.get('access-control-allow-origin'), '*');
   assert.match(options.headers.get('access-control-allow-headers') ?? '', /mcp-protocol-version/);
   const post = await server.fetch(url, { method: 'POST' });
   assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET, HEAD, OPTIONS']);
 });
 
-test('register, token and revoke answer the listed origins only, never with credentials', async () => {
+test('discovery, keys, register, token and revoke answer the listed origins only, never with credentials', async () => {
   await using server = await createServer();
   const listed = ['https://claude.ai', 'https://claude.com', 'https://inspector.example'];
   const foreign = ['https://evil.example', 'https://claude.ai.evil.example', 'http://claude.ai', 'null'];
-  for (const path of ['/oauth/mcp/register', '/oauth/mcp/token', '/oauth/mcp/revoke']) {
+  const documents = ['oauth-authorization-server', 'oauth-protected-resource', 'jwks.json'];
+  const paths: [string, string, number][] = [
+    ...documents.map((name): [string, string, number] => [`/.well-known/${name}`, 'GET', 200]),
+    ...['register', 'token', 'revoke'].map((name): [string, string, number] => [`/oauth/mcp/${name}`, 'POST', 415]),
+  ];
+  for (const [path, method, status] of paths) {
     for (const origin of [...listed, ...foreign]) {
       const expected = listed.includes(origin) ? origin : null;
       const preflight = await server.fetch(path, {
         method: 'OPTIONS',
-        headers: { origin, 'access-control-request-method': 'POST' },
+        headers: { origin, 'access-control-request-method': method },
       });
-      const post = await server.fetch(path, { method: 'POST', headers: { origin } });
-      for (const response of [preflight, post]) {
+      const answer = await server.fetch(path, { method, headers: { origin } });
+      for (const response of [preflight, answer]) {
         assert.equal(response.headers.get('access-control-allow-origin'), expected, `${path} ${origin}`);
         assert.equal(response.headers.get('access-control-allow-credentials'), null);
         assert.match(response.headers.get('vary') ?? '', /Origin/);
       }
-      assert.equal(preflight.headers.get('access-control-allow-methods'), expected && 'POST');
-      assert.equal(preflight.status, 204);
-      assert.equal(post.status, 415);
+      const methods = method === 'POST' ? 'POST' : 'GET, HEAD';
+      assert.equal(preflight.headers.get('access-control-allow-methods'), expected && methods);
+      assert.deepEqual([preflight.status, answer.status], [204, status]);
     }
   }
 });
