@@ -1,26 +1,32 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as oauth from 'oauth4webapi';
-import { authenticate, challenge } from '../../src/oauth/index.ts';
-import { createServer, issuer } from './server.ts';
+import { startHarness } from '../harness.ts';
+import { allow, auditOf, revokeGrants } from '../interop/person.ts';
 
-test('a strict client goes from the challenge of /_mcp to a refreshed token', async () => {
-  await using server = await createServer();
-  const { key } = await server.addKey();
-  const via = { [oauth.customFetch]: (url: string, init: object) => server.fetch(url, init as RequestInit) };
+const redirect_uri = 'http://127.0.0.1:4321/cb';
 
-  const resource = new URL(`${issuer}/_mcp`);
-  const url = /resource_metadata="([^"]+)"/.exec(challenge(server.deps, false))?.[1];
-  assert.equal(url, `${issuer}/.well-known/oauth-protected-resource/_mcp`);
+test('oauth4webapi goes from the challenge of /_mcp to a call, refreshes, and learns of a revocation', async () => {
+  await using pharlo = await startHarness();
+  const via = { [oauth.allowInsecureRequests]: true };
+  const resource = new URL(`${pharlo.url}/_mcp`);
+  const call = async (token: string, method: string, params: object = {}) => {
+    const headers = new Headers({ 'content-type': 'application/json', accept: 'application/json, text/event-stream' });
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+    const answer = await oauth.protectedResourceRequest(token, 'POST', resource, headers, body, via);
+    return ((await answer.json()) as { result: { tools?: unknown[]; structuredContent?: object } }).result;
+  };
+
+  const challenged = (await fetch(resource)).headers.get('www-authenticate') ?? '';
+  const url = /resource_metadata="([^"]+)"/.exec(challenged)?.[1];
+  assert.equal(url, `${pharlo.url}/.well-known/oauth-protected-resource/_mcp`);
   const found = await oauth.processResourceDiscoveryResponse(
     resource,
     await oauth.resourceDiscoveryRequest(resource, via),
   );
-  const server1 = new URL(found.authorization_servers?.[0] ?? '');
-  const discovery = await oauth.discoveryRequest(server1, { algorithm: 'oauth2', ...via });
-  const as = await oauth.processDiscoveryResponse(server1, discovery);
-
-  const redirect_uri = 'http://127.0.0.1:4321/cb';
+  const issuer = new URL(found.authorization_servers?.[0] ?? '');
+  const discovery = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...via });
+  const as = await oauth.processDiscoveryResponse(issuer, discovery);
   const metadata = {
     redirect_uris: ['http://127.0.0.1/cb'],
     token_endpoint_auth_method: 'none',
@@ -32,18 +38,18 @@ test('a strict client goes from the challenge of /_mcp to a refreshed token', as
 
   const code_verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
-  const started = await server.authorize(client.client_id, {
+  const query = new URLSearchParams({
+    client_id: client.client_id,
     redirect_uri,
+    response_type: 'code',
     code_challenge: await oauth.calculatePKCECodeChallenge(code_verifier),
+    code_challenge_method: 'S256',
     state,
     resource: found.resource,
-    scope: found.scopes_supported?.join(' '),
+    scope: found.scopes_supported?.join(' ') ?? '',
   });
-  const cookie = started.headers.get('set-cookie')?.split(';')[0] ?? '';
-  const decided = await server.allow({ page: started.headers.get('location') ?? '', cookie }, key);
-  const callback = new URL(decided.headers.get('location') ?? '');
+  const callback = new URL(await allow(pharlo, `${as.authorization_endpoint}?${query}`));
   assert.ok(callback.href.startsWith(redirect_uri));
-
   const parameters = oauth.validateAuthResponse(as, client, callback, state);
   const exchange = await oauth.authorizationCodeGrantRequest(
     as,
@@ -57,14 +63,19 @@ test('a strict client goes from the challenge of /_mcp to a refreshed token', as
   const first = await oauth.processAuthorizationCodeResponse(as, client, exchange);
   assert.equal(first.token_type, 'bearer');
   assert.equal(first.scope, found.scopes_supported?.join(' '));
+  assert.ok((await call(first.access_token, 'tools/list')).tools?.length);
+  const listed = await call(first.access_token, 'tools/call', { name: 'list_platforms', arguments: {} });
+  assert.ok(listed.structuredContent);
 
-  await server.advance(3601);
-  assert.equal((await authenticate(server.deps, `Bearer ${first.access_token}`, 'mcp')).ok, false);
+  await pharlo.advance(3_601_000);
+  await assert.rejects(call(first.access_token, 'tools/list'), { status: 401 });
   const renew = (token: string) => oauth.refreshTokenGrantRequest(as, client, oauth.None(), token, via);
   const second = await oauth.processRefreshTokenResponse(as, client, await renew(first.refresh_token ?? ''));
-  assert.equal((await authenticate(server.deps, `Bearer ${second.access_token}`, 'mcp')).ok, true);
+  assert.ok((await call(second.access_token, 'tools/list')).tools?.length);
+  assert.deepEqual(await auditOf(pharlo), ['oauth.grant ok', 'oauth.exchange ok', 'oauth.refresh ok']);
 
-  await server.query('update oauth_grants set revoked_at = pharlo_now()');
+  await revokeGrants(pharlo);
+  await assert.rejects(call(second.access_token, 'tools/list'), { status: 401 });
   const dead = await renew(second.refresh_token ?? '');
   await assert.rejects(oauth.processRefreshTokenResponse(as, client, dead), { status: 400, error: 'invalid_grant' });
 });
