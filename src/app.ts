@@ -19,6 +19,7 @@ import { createSandbox } from './sandbox/index.ts';
 import { openStore } from './store/open.ts';
 import { takeOverLeases } from './store/publish-jobs.ts';
 import { findWorkspace, insertWorkspace } from './store/workspaces.ts';
+import { type Catalog, createCatalog } from './surfaces/catalog.ts';
 import { connectRoutes } from './surfaces/connect.ts';
 import { errorResponse } from './surfaces/errors.ts';
 import { homeRoutes } from './surfaces/home.ts';
@@ -37,6 +38,8 @@ export type World = {
   lookup?: OutgoingOptions['lookup'];
   /** How often an open stream's token is looked at again. */
   recheckMs?: number;
+  /** Served beside the product's own, as the conformance tool needs it. */
+  extra?: Partial<Catalog>;
 };
 
 export type App = AsyncDisposable & {
@@ -105,7 +108,7 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
 
 type EdgeEnv = HttpEnv & { Bindings: HttpEnv['Variables'] };
 
-function allRoutes(deps: Deps, { recheckMs }: Partial<World>): Hono<EdgeEnv> {
+function allRoutes(deps: Deps, { recheckMs, extra }: Partial<World>): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   app.use(async (c, next) => {
     c.set('network', c.env.network);
@@ -113,13 +116,14 @@ function allRoutes(deps: Deps, { recheckMs }: Partial<World>): Hono<EdgeEnv> {
   });
   app.onError((error, c) => errorResponse(deps, error, { route: routePath(c), method: c.req.method }));
   app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));
-  const document = openApi(deps.config);
+  const catalog = createCatalog(extra);
+  const document = openApi(deps.config, catalog.operations);
   app.get('/api/doc.json', (c) => c.json(document));
   app.route('/', homeRoutes(deps));
   app.route('/', oauthRoutes(deps));
-  app.route('/_mcp', mcpRoutes(deps, recheckMs === undefined ? {} : { recheckMs }));
+  app.route('/_mcp', mcpRoutes(deps, catalog, recheckMs === undefined ? {} : { recheckMs }));
   app.route('/api/v1/oauth', connectRoutes(deps));
-  app.route('/api/v1', restRoutes(deps));
+  app.route('/api/v1', restRoutes(deps, catalog.operations));
   return app;
 }
 

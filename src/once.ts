@@ -6,22 +6,23 @@ import { takeFromLimit } from './store/rate-limits.ts';
 
 type Needs = Pick<Deps, 'db' | 'now' | 'random' | 'vault'>;
 
-/** Text for a client to keep. `context` names everything it is bound to. */
-export function sealOnce(deps: Needs, context: string, lifeMs: number): string {
-  const state = { id: newId(deps.now(), deps.random), until: deps.now() + lifeMs };
+/** Text for a client to keep. `context` names everything it is bound to; `kept` is JSON that comes back with it. */
+export function sealOnce(deps: Needs, context: string, lifeMs: number, kept: unknown): string {
+  const state = { id: newId(deps.now(), deps.random), until: deps.now() + lifeMs, kept };
   return deps.vault.seal(context, JSON.stringify(state)).toString('base64url');
 }
 
-/** True the first time such a text comes back, within its life and for the same context. */
+/** What was kept, the first time such a text comes back within its life and for the same context. */
 export async function redeemOnce(
   deps: Needs,
   context: string,
-  text: string | undefined,
+  text: string,
   lifeMs: number,
-): Promise<boolean> {
-  const plain = text === undefined ? undefined : deps.vault.open(context, Buffer.from(text, 'base64url'));
-  if (plain === undefined) return false;
-  const { id, until } = JSON.parse(plain) as { id: string; until: number };
-  if (until <= deps.now()) return false;
-  return (await takeFromLimit(deps.db, `once:${id}`, { everySeconds: lifeMs / 1000, burst: 1 })) === 0;
+): Promise<{ kept: unknown } | undefined> {
+  const plain = deps.vault.open(context, Buffer.from(text, 'base64url'));
+  if (plain === undefined) return undefined;
+  const { id, until, kept } = JSON.parse(plain) as { id: string; until: number; kept: unknown };
+  if (until <= deps.now()) return undefined;
+  const wait = await takeFromLimit(deps.db, `once:${id}`, { everySeconds: lifeMs / 1000, burst: 1 });
+  return wait === 0 ? { kept } : undefined;
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Deps } from './deps.ts';
 import type { Scope } from './domain/access.ts';
 import type { Caller } from './domain/caller.ts';
+import type { Ask, Content } from './domain/conversation.ts';
 import { type Hundredths, price, type Tier, toCredits } from './domain/credits.ts';
 import { DomainError, type FieldMessages, invalid, notFound } from './domain/errors.ts';
 import { insertAudit } from './store/audit.ts';
@@ -15,8 +16,15 @@ export type Hints = { readOnly: boolean; destructive: boolean; idempotent: boole
 /** Where a capability stands in the REST API. Path parameters are named as the input's members, e.g. `{assignmentId}`. */
 export type RestFace = { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: string; status: 200 | 201 | 202 | 204 };
 
-/** How a result reads in a conversation: one or two short sentences, not the JSON again. */
-export type McpFace<O> = { text: (output: O) => string };
+/** How a capability looks in a conversation. */
+export type McpFace<O> = {
+  /** The result in one or two short sentences, not the JSON again. */
+  text: (output: O) => string;
+  /** What is shown beside the text, e.g. a picture. */
+  content?: (output: O) => readonly Content[];
+  /** What the client is asked before the call runs; without it, calls that cannot be undone ask for a confirmation. */
+  ask?: Ask;
+};
 
 export type Context = {
   deps: Deps;

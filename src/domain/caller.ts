@@ -3,6 +3,9 @@ import type { Scope } from './access.ts';
 /** The door a call came through; it decides the price. */
 export type Via = 'rest' | 'mcp' | 'console';
 
+/** What a call needs: a scope; a key itself rather than a token that an agent got; or a person's session. */
+export type Access = Scope | 'key' | 'session';
+
 /** Who is asking, as found at the edge. Effective rights: already the intersection of grant and giver. */
 export type Caller = {
   via: Via;
@@ -14,3 +17,14 @@ export type Caller = {
   grantId?: string;
   scopes: ReadonlySet<Scope>;
 };
+
+export function isAllowed(caller: Caller, access: Access): boolean {
+  if (access === 'session') return caller.via === 'console';
+  if (access === 'key') return caller.grantId === undefined;
+  return caller.scopes.has(access);
+}
+
+/** The scope a caller lacks for a call, or undefined. */
+export function scopeLacking(caller: Caller, access: Access): Scope | undefined {
+  return access === 'key' || access === 'session' || caller.scopes.has(access) ? undefined : access;
+}

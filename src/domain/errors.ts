@@ -40,7 +40,6 @@ export const errorKinds = {
   media_type_unsupported: 'invalid',
   media_too_large: 'invalid',
   result_too_large: 'unprocessable',
-  confirmation_invalid: 'conflict',
   declined: 'conflict',
   rate_limited: 'throttled',
   platform_unavailable: 'unavailable',

@@ -3,17 +3,22 @@ import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
 import { assignmentStatuses, contentTypes } from '../domain/assignment.ts';
 import type { Caller } from '../domain/caller.ts';
+import type { Ask, Content } from '../domain/conversation.ts';
 
 type Argument = { name: string; description: string; required?: boolean };
 
 /** A ready way of working. It needs the scopes of the tools it speaks of. */
-type Prompt = {
+export type Prompt = {
   name: string;
   title: string;
   description: string;
   scopes: readonly Scope[];
   arguments: readonly Argument[];
   text: (given: Record<string, string>) => string;
+  /** What stands before the text, e.g. a picture. */
+  content?: (given: Record<string, string>) => readonly Content[];
+  /** What the client is asked first. */
+  ask?: Ask;
 };
 
 const channel: Argument = { name: 'channel', description: 'Name or id of the connected channel.' };
@@ -23,7 +28,7 @@ const media: Argument = { name: 'mediaUrl', description: 'Public URL of the file
 const on = (given: Record<string, string>) => (given.channel ? ` on the channel ${given.channel}` : '');
 const file = (given: Record<string, string>) => (given.mediaUrl ? ` The file is ${given.mediaUrl}.` : '');
 
-const prompts: readonly Prompt[] = [
+export const prompts: readonly Prompt[] = [
   {
     name: 'publish_now',
     title: 'Publish now',
@@ -69,8 +74,8 @@ const prompts: readonly Prompt[] = [
 ];
 
 /** What prompts/list shows a caller, in a stable order. */
-export function listPrompts(caller: Caller) {
-  return offered(caller).map(({ name, title, description, arguments: given }) => ({
+export function listPrompts(all: readonly Prompt[], caller: Caller) {
+  return offered(all, caller).map(({ name, title, description, arguments: given }) => ({
     name,
     title,
     description,
@@ -78,19 +83,30 @@ export function listPrompts(caller: Caller) {
   }));
 }
 
-function offered(caller: Caller): Prompt[] {
-  return prompts.filter((prompt) => prompt.scopes.every((scope) => caller.scopes.has(scope)));
+function offered(all: readonly Prompt[], caller: Caller): Prompt[] {
+  return all.filter((prompt) => prompt.scopes.every((scope) => caller.scopes.has(scope)));
 }
 
-/** A prompt's message. Throws -32602 for an unknown name. */
-export function getPrompt(name: string, given: Record<string, string>, caller: Caller) {
-  const prompt = offered(caller).find((candidate) => candidate.name === name);
+/** The prompt of that name. Throws -32602 where there is none for the caller, or a required argument is missing. */
+export function findPrompt(
+  all: readonly Prompt[],
+  name: string,
+  given: Record<string, string>,
+  caller: Caller,
+): Prompt {
+  const prompt = offered(all, caller).find((candidate) => candidate.name === name);
   if (!prompt) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no prompt of that name.');
+  const missing = prompt.arguments.filter((argument) => argument.required && given[argument.name] === undefined);
+  if (missing.length === 0) return prompt;
+  const names = missing.map((argument) => argument.name).join(', ');
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, `The prompt needs: ${names}.`);
+}
+
+/** A prompt's messages. */
+export function promptResult(prompt: Prompt, given: Record<string, string>) {
   const text = prompt.text(given).replace(/ {2,}/g, ' ');
-  return {
-    description: prompt.description,
-    messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }],
-  };
+  const contents = [...(prompt.content?.(given) ?? []), { type: 'text' as const, text }];
+  return { description: prompt.description, messages: contents.map((content) => ({ role: 'user' as const, content })) };
 }
 
 /** Suggestions for an argument of a prompt or a resource template; from data that costs nothing. */

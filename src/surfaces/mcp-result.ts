@@ -19,7 +19,7 @@ export function creditsMeta(outcome: Pick<Outcome, 'used' | 'balance'>): Record<
 /** The REST body as structured content and a short text beside it. */
 export function toolResult(face: McpFace<unknown>, outcome: Outcome) {
   return {
-    content: [{ type: 'text' as const, text: face.text(outcome.output) }],
+    content: [{ type: 'text' as const, text: face.text(outcome.output) }, ...(face.content?.(outcome.output) ?? [])],
     structuredContent: outcome.output as Record<string, unknown>,
     _meta: { ...creditsMeta(outcome), ...(outcome.replayed && { 'pharlo.io/replayed': true }) },
   };

@@ -1,30 +1,53 @@
-import { CLIENT_CAPABILITIES_META_KEY, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
-import type { Caller } from '../domain/caller.ts';
+import { type Caller, isAllowed } from '../domain/caller.ts';
+import type { Ask } from '../domain/conversation.ts';
 import { execute, type McpFace, type Operation } from '../operation.ts';
-import { operations } from '../operations/index.ts';
-import { confirmationOf, type Round } from './mcp-confirm.ts';
-import { complete, getPrompt, listPrompts } from './mcp-prompts.ts';
-import { listResources, listResourceTemplates, readResource, resourceOperation } from './mcp-resources.ts';
+import type { Catalog } from './catalog.ts';
+import { confirmation } from './mcp-confirm.ts';
+import { complete, findPrompt, listPrompts, type Prompt, promptResult } from './mcp-prompts.ts';
+import {
+  listResources,
+  listResourceTemplates,
+  type Resource,
+  readResource,
+  resourceOperation,
+} from './mcp-resources.ts';
 import { assertFits, toolFailure, toolResult } from './mcp-result.ts';
+import { roundOf, type Told } from './mcp-rounds.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
 
 type Tool = { op: Operation; face: McpFace<unknown>; listed: object };
 
+/** What the endpoint serves. */
+export type Offer = {
+  tools: ReadonlyMap<string, Tool>;
+  prompts: readonly Prompt[];
+  resources: readonly Resource[];
+};
+
 /** Every tool with its list entry, built once. */
-const tools: readonly Tool[] = operations.flatMap((op) =>
-  op.mcp ? [{ op, face: op.mcp, listed: listEntry(op) }] : [],
-);
-const byName = new Map(tools.map((tool) => [tool.op.name, tool]));
+export function offerOf({ operations, prompts, resources }: Catalog): Offer {
+  const tools = operations.flatMap((op): [string, Tool][] =>
+    op.mcp ? [[op.name, { op, face: op.mcp, listed: listEntry(op) }]] : [],
+  );
+  return { tools: new Map(tools), prompts, resources };
+}
 
 /** The operation a message would run, for the scope check before dispatch; read from the body, never from a header. */
-export function operationOf(message: {
-  method?: unknown;
-  params?: { name?: unknown; uri?: unknown };
-}): Operation | undefined {
+export function operationOf(
+  offer: Offer,
+  message: { method?: unknown; params?: { name?: unknown; uri?: unknown } },
+): Operation | undefined {
   const name = message.params?.name;
-  if (message.method === 'tools/call') return typeof name === 'string' ? byName.get(name)?.op : undefined;
-  if (message.method === 'resources/read') return resourceOperation(message.params?.uri);
+  if (message.method === 'tools/call') return typeof name === 'string' ? offer.tools.get(name)?.op : undefined;
+  if (message.method === 'resources/read') return resourceOperation(offer.resources, message.params?.uri);
   return undefined;
 }
 
@@ -45,8 +68,9 @@ const listTtlMs = 300_000;
 export type Asking = { caller: Caller } & ({ era: 'legacy'; gone: AbortSignal } | { era: 'modern' });
 
 /** A fresh protocol server for one request of one caller. Changes are streamed in the 2026-07-28 era only. */
-export function createServer(deps: Deps, asking: Asking): Server {
+export function createServer(deps: Deps, offer: Offer, asking: Asking): Server {
   const { caller, era } = asking;
+  const { tools, prompts, resources } = offer;
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
   const server = new Server(info, {
     capabilities: { tools: {}, resources: { subscribe: era === 'modern' }, prompts: {}, completions: {} },
@@ -60,44 +84,70 @@ export function createServer(deps: Deps, asking: Asking): Server {
       'resources/read': { ttlMs: 0, cacheScope: 'private' },
     },
   });
-  const goneSignal = (mcpReq: { signal: AbortSignal }) => (asking.era === 'legacy' ? asking.gone : mcpReq.signal);
+  const callOf = (mcpReq: McpRequest): Call => ({
+    caller,
+    signal: asking.era === 'legacy' ? asking.gone : mcpReq.signal,
+    told: era === 'modern' ? toldBy(mcpReq) : undefined,
+  });
   server.setRequestHandler('tools/list', () => ({
-    tools: tools.filter(({ op }) => caller.scopes.has(op.access)).map(({ listed }) => listed) as never,
+    tools: [...tools.values()].filter(({ op }) => isAllowed(caller, op.access)).map(({ listed }) => listed) as never,
   }));
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
-    const tool = byName.get(params.name);
+    const tool = tools.get(params.name);
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.');
-    const round = {
-      capabilities: (mcpReq.envelope as Record<string, unknown> | undefined)?.[CLIENT_CAPABILITIES_META_KEY],
-      responses: mcpReq.inputResponses,
-      state: mcpReq.requestState<string>(),
-    };
-    const given = objectsFromText(tool.op, params.arguments ?? {});
-    return callTool(deps, tool, given, { caller, signal: goneSignal(mcpReq) }, round);
+    return callTool(deps, tool, objectsFromText(tool.op, params.arguments ?? {}), callOf(mcpReq));
   });
-  server.setRequestHandler('resources/list', () => ({ resources: listResources(caller) }));
-  server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: listResourceTemplates(caller) }));
+  server.setRequestHandler('resources/list', () => ({ resources: listResources(resources, caller) }));
+  server.setRequestHandler('resources/templates/list', () => ({
+    resourceTemplates: listResourceTemplates(resources, caller),
+  }));
   server.setRequestHandler('resources/read', ({ params }, { mcpReq }) =>
-    readResource(deps, params.uri, { caller, signal: goneSignal(mcpReq) }),
+    readResource(deps, resources, params.uri, callOf(mcpReq)),
   );
-  server.setRequestHandler('prompts/list', () => ({ prompts: listPrompts(caller) }));
-  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(params.name, params.arguments ?? {}, caller));
+  server.setRequestHandler('prompts/list', () => ({ prompts: listPrompts(prompts, caller) }));
+  server.setRequestHandler('prompts/get', async ({ params }, { mcpReq }) => {
+    const given = params.arguments ?? {};
+    const prompt = findPrompt(prompts, params.name, given, caller);
+    const round = await asked(deps, prompt, given, callOf(mcpReq));
+    return 'question' in round ? round.question : promptResult(prompt, round.given as Record<string, string>);
+  });
   server.setRequestHandler('completion/complete', ({ params }) => complete(deps, params.argument));
   return server;
 }
 
-type Call = { caller: Caller; signal: AbortSignal };
+type McpRequest = Pick<ServerContext['mcpReq'], 'signal' | 'envelope' | 'inputResponses' | 'requestState'>;
 
-async function callTool(deps: Deps, tool: Tool, given: Record<string, unknown>, call: Call, round: Round) {
+/** `told` is absent in the older era, which cannot be asked. */
+type Call = { caller: Caller; signal: AbortSignal; told: Told | undefined };
+
+function toldBy(mcpReq: McpRequest): Told {
+  const envelope = mcpReq.envelope as Record<string, unknown> | undefined;
+  const capabilities = (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Record<string, unknown>;
+  return { capabilities, responses: mcpReq.inputResponses, state: mcpReq.requestState<string>() };
+}
+
+/** What the client is to be asked before a call, or the arguments to go on with. */
+async function asked(
+  deps: Deps,
+  { name, ask }: { name: string; ask?: Ask | undefined },
+  given: Record<string, unknown>,
+  { caller, told }: Call,
+): ReturnType<typeof roundOf> {
+  return ask && told ? roundOf(deps, caller, { name, ask, given }, told) : { given };
+}
+
+async function callTool(deps: Deps, { op, face }: Tool, given: Record<string, unknown>, call: Call) {
   const { caller, signal } = call;
   try {
-    const question = await confirmationOf(deps, caller, tool.op, given, round);
-    if (question) return question;
+    const ask = face.ask ?? (op.hints.destructive ? confirmation(op) : undefined);
+    const round = await asked(deps, { name: op.name, ask }, given, call);
+    if ('question' in round) return round.question;
     // Only a read is refused for its size: a write's answer tells what was done, and its size is nobody's choice.
-    const accept = tool.op.hints.readOnly ? (output: unknown) => assertFits(tool.op, tool.face, output) : undefined;
-    return toolResult(tool.face, await execute(deps, tool.op, given, caller, { signal, accept }));
+    const accept = op.hints.readOnly ? (output: unknown) => assertFits(op, face, output) : undefined;
+    return toolResult(face, await execute(deps, op, round.given, caller, { signal, accept }));
   } catch (failure) {
-    return toolFailure(deps, tool.op, failure);
+    if (failure instanceof ProtocolError) throw failure;
+    return toolFailure(deps, op, failure);
   }
 }
 

@@ -1,21 +1,21 @@
 import {
   createMcpHandler,
   isLegacyRequest,
-  type McpHttpHandler,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
-import type { Caller } from '../domain/caller.ts';
+import { type Caller, scopeLacking } from '../domain/caller.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
 import { watchAssignments } from '../watch.ts';
 import { isJson, parseJson, readText } from './body.ts';
+import type { Catalog } from './catalog.ts';
 import { type Listening, listen, listenUris } from './mcp-listen.ts';
-import { createServer, operationOf } from './mcp-server.ts';
+import { createServer, type Offer, offerOf, operationOf } from './mcp-server.ts';
 
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
 /** Only revision 2025-03-26 knows arrays; it is also what a missing version header means. */
@@ -23,7 +23,8 @@ const arrayRevision = '2025-03-26';
 const maxArray = 20;
 
 /** The MCP endpoint: stateless, both protocol eras on one URL. Mounted at `/_mcp`. */
-export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv> {
+export function mcpRoutes(deps: Deps, catalog: Catalog, { recheckMs = 15_000 } = {}): Hono<HttpEnv> {
+  const offer = offerOf(catalog);
   const origins = [...knownOrigins, ...deps.config.allowedOrigins];
   const app = new Hono<HttpEnv>();
   app.use(async (c, next) => {
@@ -50,7 +51,7 @@ export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv
     }),
   );
   const modern = createMcpHandler(
-    ({ authInfo }) => createServer(deps, { caller: authInfo?.extra?.caller as Caller, era: 'modern' }),
+    ({ authInfo }) => createServer(deps, offer, { caller: authInfo?.extra?.caller as Caller, era: 'modern' }),
     {
       legacy: 'reject',
       onerror: () => deps.log.info('mcp_request_refused'),
@@ -58,11 +59,14 @@ export function mcpRoutes(deps: Deps, { recheckMs = 15_000 } = {}): Hono<HttpEnv
   );
   const watcher = watchAssignments(deps, (id) => modern.notify.resourceUpdated(`pharlo://assignments/${id}`));
   const listening: Listening = { watcher, modern, recheckMs, open: new Map() };
-  app.all('/', (c) => serve(deps, listening, c.req.raw));
+  app.all('/', (c) => serve({ deps, offer, listening }, c.req.raw));
   return app;
 }
 
-async function serve(deps: Deps, listening: Listening, request: Request): Promise<Response> {
+type Endpoint = { deps: Deps; offer: Offer; listening: Listening };
+
+async function serve(endpoint: Endpoint, request: Request): Promise<Response> {
+  const { deps, listening } = endpoint;
   const found = await authenticate(deps, request.headers.get('authorization'), 'mcp');
   if (!found.ok) {
     const headers = { 'www-authenticate': challenge(deps, found.presented) };
@@ -79,11 +83,11 @@ async function serve(deps: Deps, listening: Listening, request: Request): Promis
     const tooLarge = error instanceof DomainError && error.code === 'body_too_large';
     return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
   }
-  const refused = arrayProblem(request, body) ?? missingScope(deps, body, found.caller);
+  const refused = arrayProblem(request, body) ?? missingScope(endpoint, body, found.caller);
   if (refused) return refused;
   const uris = listenUris(body);
   if (uris === undefined || (await isLegacyRequest(request, body))) {
-    return dispatch(deps, listening.modern, request, body, found.caller);
+    return dispatch(endpoint, request, body, found.caller);
   }
   const answer = await listen(deps, listening, { request, body, uris, caller: found.caller });
   if (answer instanceof Response) return answer;
@@ -110,11 +114,12 @@ function arrayProblem(request: Request, body: unknown): Response | undefined {
 }
 
 /** Every element is checked before anything runs; one missing scope refuses all, and the challenge names the full set. */
-function missingScope(deps: Deps, body: unknown, caller: Caller): Response | undefined {
+function missingScope({ deps, offer }: Endpoint, body: unknown, caller: Caller): Response | undefined {
   const missing = new Set<Scope>();
   for (const message of Array.isArray(body) ? body : [body]) {
-    const op = message !== null && typeof message === 'object' ? operationOf(message) : undefined;
-    if (op && !caller.scopes.has(op.access)) missing.add(op.access);
+    const op = message !== null && typeof message === 'object' ? operationOf(offer, message) : undefined;
+    const lacking = op && scopeLacking(caller, op.access);
+    if (lacking) missing.add(lacking);
     const listens = listenUris(message)?.some((uri) => uri.startsWith('pharlo://assignments/'));
     if (listens && !caller.scopes.has('assignments:read')) missing.add('assignments:read');
   }
@@ -124,15 +129,14 @@ function missingScope(deps: Deps, body: unknown, caller: Caller): Response | und
 }
 
 async function dispatch(
-  deps: Deps,
-  modern: McpHttpHandler,
+  { deps, offer, listening }: Endpoint,
   request: Request,
   body: unknown,
   caller: Caller,
 ): Promise<Response> {
   if (await isLegacyRequest(request, body)) {
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-    const server = createServer(deps, { caller, era: 'legacy', gone: request.signal });
+    const server = createServer(deps, offer, { caller, era: 'legacy', gone: request.signal });
     await server.connect(transport as never);
     const parsedBody = withoutCancellations(body);
     if (Array.isArray(parsedBody) && parsedBody.length === 0) return new Response(null, { status: 202 });
@@ -140,7 +144,7 @@ async function dispatch(
   }
   // The caller travels to the server factory as verified authentication information.
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
-  return modern.fetch(request, { parsedBody: body, authInfo });
+  return listening.modern.fetch(request, { parsedBody: body, authInfo });
 }
 
 /**

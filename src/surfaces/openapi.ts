@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts';
 import type { Operation, RestFace } from '../operation.ts';
-import { operations } from '../operations/index.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
 
 const errorSchema = {
@@ -27,7 +26,7 @@ const errorSchema = {
 };
 
 /** The OpenAPI 3.1 document of the REST API, derived from the registry. */
-export function openApi(config: Config): object {
+export function openApi(config: Config, operations: readonly Operation[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const op of operations) {
     if (!op.rest) continue;

@@ -7,13 +7,12 @@ import { isUuid } from '../domain/ids.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate } from '../oauth/index.ts';
 import { execute, type Operation, type RestFace } from '../operation.ts';
-import { operations } from '../operations/index.ts';
 import { isJson, parseJson, readText } from './body.ts';
 import { creditHeaders, errorResponse } from './errors.ts';
 import { schemasOf } from './schemas.ts';
 
 /** The REST API, derived from the registry. Mounted at `/api/v1`. */
-export function restRoutes(deps: Deps): Hono<HttpEnv> {
+export function restRoutes(deps: Deps, operations: readonly Operation[]): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.onError((error, c) => errorResponse(deps, error, { route: routePath(c), method: c.req.method }));
   app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));

@@ -17,6 +17,7 @@ export function schemasOf(op: Operation): Schemas {
 }
 
 function toSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
-  return rest as JsonSchema;
+  const { $schema: dialect, ...rest } = z.toJSONSchema(schema, { io });
+  // 2020-12 is what MCP and OpenAPI 3.1 take an unnamed dialect for; only a schema that names it itself tells it.
+  return (schema.meta()?.$schema === undefined ? rest : { $schema: dialect, ...rest }) as JsonSchema;
 }

@@ -15,11 +15,22 @@ after(() => pharlo[Symbol.asyncDispose]());
 const version = '2026-07-28';
 const input = { assignmentId: randomUUID() };
 
-type Round = { resultType: string; requestState?: string; inputRequests?: Record<string, unknown> } & ToolResult;
+type Round = ToolResult & {
+  resultType: string;
+  requestState?: string;
+  inputRequests?: Record<string, unknown>;
+  refused?: { code: number; message: string; data: { reason: string } };
+};
 
 /** A tools/call of the 2026-07-28 era; a client that can ask its person says so. */
-async function call(extra: Record<string, unknown> = {}, given: unknown = input, canAsk = true, bearer = token) {
-  const capabilities = canAsk ? { elicitation: { form: {} } } : {};
+async function call(
+  extra: Record<string, unknown> = {},
+  given: unknown = input,
+  elicitation: object | boolean = true,
+  bearer = token,
+) {
+  const asks = elicitation === true ? { form: {} } : elicitation;
+  const capabilities = asks ? { elicitation: asks } : {};
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': version,
     'io.modelcontextprotocol/clientCapabilities': capabilities,
@@ -32,11 +43,16 @@ async function call(extra: Record<string, unknown> = {}, given: unknown = input,
   };
   const headers = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'cancel_assignment' };
   const { body } = await rpc(pharlo, bearer, message, headers);
-  return body.result as Round;
+  return (body.result ?? { refused: body.error }) as Round;
 }
 
 const accepted = { inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } };
 const errorOf = (round: Round) => round._meta['pharlo.io/error']?.code;
+
+function assertStateRefused({ refused }: Round): void {
+  assert.equal(refused?.code, -32602);
+  assert.equal(refused?.data.reason, 'invalid_request_state');
+}
 
 test('a destructive call is asked for first, free, and goes on once the person agrees', async () => {
   const asked = await call();
@@ -46,7 +62,7 @@ test('a destructive call is asked for first, free, and goes on once the person a
   const done = await call({ ...accepted, requestState: asked.requestState });
   assert.equal(errorOf(done), 'not_found');
   const again = await call({ ...accepted, requestState: asked.requestState });
-  assert.equal(errorOf(again), 'confirmation_invalid');
+  assertStateRefused(again);
   const { body } = await pharlo.rest('GET', '/assignments');
   assert.equal(body.total, 0);
 });
@@ -68,16 +84,18 @@ test('declining does nothing and costs nothing', async () => {
 test('an agreement counts for its own call only: arguments, principal, time and seal', async () => {
   const asked = await call();
   const state = { ...accepted, requestState: asked.requestState };
-  assert.equal(errorOf(await call(state, { assignmentId: randomUUID() })), 'confirmation_invalid');
-  assert.equal(errorOf(await call(state, input, true, await getToken(pharlo))), 'confirmation_invalid');
+  assertStateRefused(await call(state, { assignmentId: randomUUID() }));
+  assertStateRefused(await call(state, input, true, await getToken(pharlo)));
   const tampered = `AAAA${asked.requestState?.slice(4)}`;
-  assert.equal(errorOf(await call({ ...accepted, requestState: tampered })), 'confirmation_invalid');
-  assert.equal(errorOf(await call(accepted)), 'confirmation_invalid');
+  assertStateRefused(await call({ ...accepted, requestState: tampered }));
+  assertStateRefused(await call(accepted));
   await pharlo.advance(5 * 60_000 + 1);
-  assert.equal(errorOf(await call(state)), 'confirmation_invalid');
+  assertStateRefused(await call(state));
 });
 
 test('bad input is told before anybody is asked, and clients that cannot ask are not stopped', async () => {
   assert.equal(errorOf(await call({}, { assignmentId: 'x' })), 'validation_failed');
   assert.equal(errorOf(await call({}, input, false)), 'not_found');
+  assert.equal(errorOf(await call({}, input, { url: {} })), 'not_found', 'a client that only opens links has no forms');
+  assert.equal((await call({}, input, {})).resultType, 'input_required', 'a bare declaration means forms');
 });
