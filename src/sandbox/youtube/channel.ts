@@ -1,6 +1,14 @@
 import type { SandboxContext } from '../context.ts';
 
-export type Channel = { id: string; clientId: string; title: string; handle: string; createdAt: number };
+export type Channel = {
+  id: string;
+  clientId: string;
+  title: string;
+  handle: string;
+  /** 1 = its owner keeps the number of subscribers to themselves. */
+  hidesSubscribers: 0 | 1;
+  createdAt: number;
+};
 
 const clientIdPattern = /^pharlo-sandbox\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -23,13 +31,29 @@ function handleFrom(title: string): string {
 }
 
 /** Makes a channel with a handle of its own among those of the client. */
-export function createChannel(context: SandboxContext, clientId: string, title: string): Channel {
+export function createChannel(
+  context: SandboxContext,
+  clientId: string,
+  title: string,
+  hidesSubscribers = false,
+): Channel {
   const base = handleFrom(title);
   const taken = new Set(channelsOf(context, clientId).map((channel) => channel.handle));
   let handle = base;
   for (let number = 2; taken.has(handle); number++) handle = `${base}-${number}`;
-  const channel = { id: `UC${randomId(context, 16)}`, clientId, title, handle, createdAt: context.now() };
-  context.store.run('INSERT INTO channel VALUES ($id, $clientId, $title, $handle, $createdAt)', channel);
+  const channel: Channel = {
+    id: `UC${randomId(context, 16)}`,
+    clientId,
+    title,
+    handle,
+    hidesSubscribers: hidesSubscribers ? 1 : 0,
+    createdAt: context.now(),
+  };
+  context.store.run(
+    `INSERT INTO channel (id, clientId, title, handle, hidesSubscribers, createdAt)
+     VALUES ($id, $clientId, $title, $handle, $hidesSubscribers, $createdAt)`,
+    channel,
+  );
   return channel;
 }
 
@@ -63,7 +87,7 @@ export function uploadsPlaylist(channelId: string): string {
   return `UU${channelId.slice(2)}`;
 }
 
-/** Resource of channels.list. Google writes 64-bit numbers as strings. */
+/** Resource of channels.list. Google writes 64-bit numbers as strings; nobody can subscribe here, hidden or not. */
 export function channelResource(context: SandboxContext, channel: Channel, parts: ReadonlySet<string>): object {
   const totals = channelTotals(context, channel.id);
   const picture = (size: number) => ({
@@ -91,7 +115,7 @@ export function channelResource(context: SandboxContext, channel: Channel, parts
       statistics: {
         viewCount: String(totals.views),
         subscriberCount: '0',
-        hiddenSubscriberCount: false,
+        hiddenSubscriberCount: channel.hidesSubscribers === 1,
         videoCount: String(totals.videos),
       },
     }),

@@ -35,6 +35,8 @@ ${channels.map((channel, index) => channelChoice(channel, index === 0 && !proble
 <label class="choice"><input type="radio" name="channel" value="new" ${problem ? 'checked' : ''}>
 <span class="plus" aria-hidden="true">+</span><span>Create another channel</span></label>
 <label class="name">Name of the new channel<input name="title" maxlength="50" autocomplete="off"></label>
+<label class="choice"><input type="checkbox" name="hidesSubscribers" value="yes">
+<span>Hide the new channel's number of subscribers</span></label>
 </fieldset>
 <fieldset><legend>Allow Pharlo to</legend>
 ${splitScope(scope).map(scopeChoice)}

@@ -57,7 +57,7 @@ function decide(
   if (choice === 'new' && title === '') return 'Give the new channel a name.';
   const channel =
     choice === 'new'
-      ? createChannel(context, consent.clientId, title)
+      ? createChannel(context, consent.clientId, title, form.has('hidesSubscribers'))
       : channelsOf(context, consent.clientId).find((known) => known.id === choice);
   if (!channel) return 'Choose a channel.';
   const scope = scopes.join(' ');

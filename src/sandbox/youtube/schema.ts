@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS channel (
   clientId TEXT NOT NULL,
   title TEXT NOT NULL,
   handle TEXT NOT NULL,
+  hidesSubscribers INTEGER NOT NULL,
   createdAt INTEGER NOT NULL,
   UNIQUE (clientId, handle)
 ) STRICT;

@@ -109,7 +109,8 @@ export function videoResource(
         likeCount: '0',
         dislikeCount: '0',
         favoriteCount: '0',
-        commentCount: '0',
+        // YouTube turns comments off on videos made for children.
+        ...(!status.selfDeclaredMadeForKids && { commentCount: '0' }),
       },
     }),
     ...(parts.has('processingDetails') && { processingDetails: processingDetails(context, video) }),
