@@ -130,10 +130,10 @@ async function saveAccount(deps: Deps, tx: Tx, ticket: TicketRow, account: Accou
     handle: account.handle ?? null,
     thumbnailUrl: account.thumbnailUrl ?? null,
   };
-  const known = await lockAccount(tx, connection);
-  const id = known ?? connection.id;
+  const isNew = await insertConnection(tx, connection);
+  const known = isNew ? undefined : await lockAccount(tx, connection);
   if (known) await describeConnection(tx, ticket.workspaceId, known, connection);
-  else await insertConnection(tx, connection);
+  const id = known ?? connection.id;
   await storeTokens(deps, tx, { workspaceId: ticket.workspaceId, id }, account.tokens);
   await wakeAssignments(tx, ticket.workspaceId, id, reconnectRequired);
   tx.afterCommit(() => deps.nudge('publish'));

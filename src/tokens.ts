@@ -1,7 +1,14 @@
 import type { Deps } from './deps.ts';
 import { newId } from './domain/ids.ts';
-import { type Connector, type Network, PlatformFailure, type Tokens } from './platforms/contract.ts';
-import { type ConnectionRow, claimRefresh, markRevoked, postponeRefresh, saveTokens } from './store/connections.ts';
+import { type Connector, type LookIo, type Network, PlatformFailure, type Tokens } from './platforms/contract.ts';
+import {
+  type ConnectionRow,
+  claimRefresh,
+  findConnection,
+  markRevoked,
+  postponeRefresh,
+  saveTokens,
+} from './store/connections.ts';
 import type { Queryable } from './store/db.ts';
 
 /** Tokens are renewed this long before they end, so that no step starts with a dying one. */
@@ -10,6 +17,9 @@ const timeoutMs = 20_000;
 
 /** What a job says while it waits for a person to connect its channel again. */
 export const reconnectRequired = 'reconnect_required';
+
+/** What a job says while its channel is switched off. */
+export const connectionInactive = 'connection_inactive';
 
 /** Code of the failure that says that somebody else is just renewing the tokens. */
 export const refreshRunning = 'refresh_running';
@@ -86,6 +96,40 @@ export async function renewClaimed(deps: Deps, claimed: ConnectionRow, lease: st
   }
 }
 
+/**
+ * Asks a channel's platform something that may be asked twice; a token it refuses is renewed once. Throws PlatformFailure,
+ * also when no answer comes in time, or the reason of `signal`.
+ */
+export async function askPlatform<T>(
+  deps: Deps,
+  connection: ConnectionRow,
+  signal: AbortSignal,
+  ask: (connector: Connector, io: LookIo) => Promise<T>,
+): Promise<T> {
+  const { connector, network } = channelOf(deps, connection);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const asking = AbortSignal.any([signal, deadline]);
+  const askWith = ({ accessToken }: Tokens) => ask(connector, { network, accessToken, signal: asking, now: deps.now });
+  const tokens = await freshTokens(deps, connection);
+  try {
+    return await askWith(tokens).catch(async (error: unknown) => {
+      if (!(error instanceof PlatformFailure) || error.kind !== 'reauthorize') throw error;
+      return askWith(await replaceTokens(deps, connection, tokens));
+    });
+  } catch (error) {
+    if (error instanceof PlatformFailure || signal.aborted || !deadline.aborted) throw error;
+    throw new PlatformFailure('retry', 'platform_timeout', 'The platform did not answer in time.');
+  }
+}
+
+/** Tokens other than those just refused: what somebody else has renewed meanwhile, else renewed now. */
+async function replaceTokens(deps: Deps, connection: ConnectionRow, refused: Tokens): Promise<Tokens> {
+  const now = await findConnection(deps.db, connection.workspaceId, connection.id);
+  const stored = now && !now.tokenRevokedAt ? openTokens(deps, now) : undefined;
+  if (stored && stored.accessToken !== refused.accessToken) return stored;
+  return renewTokens(deps, connection);
+}
+
 /** The channel was connected again while this refresh ran; its outcome is about tokens of the past. */
 function outrun(): PlatformFailure {
   return new PlatformFailure('retry', 'reconnected', 'The channel was just connected again.');
@@ -93,4 +137,12 @@ function outrun(): PlatformFailure {
 
 function dead(): PlatformFailure {
   return new PlatformFailure('reauthorize', reconnectRequired, 'The channel must be connected again.');
+}
+
+/** Ends the grant at the platform. Throws when the platform cannot be reached; nothing stored changes. */
+export async function revokeTokens(deps: Deps, connection: ConnectionRow): Promise<void> {
+  const tokens = openTokens(deps, connection);
+  if (!tokens || connection.tokenRevokedAt) return;
+  const { connector, network } = channelOf(deps, connection);
+  await connector.oauth.revoke?.(network, tokens, AbortSignal.timeout(timeoutMs));
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { DomainError, notFound } from '../domain/errors.ts';
+import { DomainError, type ErrorCode, notFound } from '../domain/errors.ts';
 import { present } from '../domain/json.ts';
 import { operation } from '../operation.ts';
 import { PlatformFailure } from '../platforms/contract.ts';
 import { type ConnectionRow, findConnection } from '../store/connections.ts';
 import { listConnections as selectConnections } from '../store/lists.ts';
 import { renewTokens } from '../tokens.ts';
-import { cursor, iso, isoOrAbsent, limit, outInstant, outUuid, page, text, uuid } from './fields.ts';
+import { cursor, iso, isoOrAbsent, limit, outInstant, outUuid, page, readHints, text, uuid } from './fields.ts';
 import { envelope, listOf, sliceOf } from './paging.ts';
 
 export const connectionShape = z.object({
@@ -54,10 +54,9 @@ function tokenStatus(row: ConnectionRow, now: number): ConnectionView['tokenStat
   return left < expiringMs ? 'expiring' : 'valid';
 }
 
-const describeConnection = (one: ConnectionView) =>
+/** How a connection reads in a conversation. */
+export const describeConnection = (one: ConnectionView) =>
   `${one.name} on ${one.platform}${one.sandbox ? ' (sandbox)' : ''}: token ${one.tokenStatus}, id ${one.id}`;
-
-const readHints = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
 
 export const listConnections = operation({
   name: 'list_connections',
@@ -100,7 +99,7 @@ export const listConnections = operation({
   },
 });
 
-const connectionInput = z.strictObject({ connectionId: uuid('Id of the connection.') });
+export const connectionInput = z.strictObject({ connectionId: uuid('Id of the connection.') });
 
 export const getConnection = operation({
   name: 'get_connection',
@@ -145,9 +144,20 @@ export const refreshConnectionToken = operation({
   },
 });
 
-/** A platform's refusal as an error of ours; anything else stays what it is. */
+/** What a refusal means to the caller; any other one says that the channel or post is no longer what it was. */
+const refusals: Readonly<Record<string, ErrorCode>> = {
+  platform_unconfigured: 'platform_unconfigured',
+  api_disabled: 'platform_unconfigured',
+  client_refused: 'platform_unconfigured',
+  scope_missing: 'reconnect_required',
+  no_channel: 'reconnect_required',
+};
+
+/** A platform's failure as an error of ours; anything else stays what it is. */
 export function publicFailure(error: unknown): unknown {
   if (!(error instanceof PlatformFailure)) return error;
-  if (error.kind === 'reauthorize') return new DomainError('reconnect_required', error.message);
-  return new DomainError('platform_unavailable', error.message, { retryAfterSeconds: 5 });
+  const { kind, code, message, retryAfterMs = 5000 } = error;
+  if (kind === 'reauthorize') return new DomainError('reconnect_required', message);
+  if (kind === 'rejected') return new DomainError(refusals[code] ?? 'invalid_state', message);
+  return new DomainError('platform_unavailable', message, { retryAfterSeconds: Math.ceil(retryAfterMs / 1000) });
 }

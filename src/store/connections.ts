@@ -26,7 +26,7 @@ export const connectionColumns = `id, workspace_id as "workspaceId", organizatio
 const find = named<[string, string, string | null], ConnectionRow>(
   'connections_find',
   `select ${connectionColumns} from connections
-   where workspace_id = $1 and id = $2 and ($3::uuid is null or organization_id = $3)`,
+   where workspace_id = $1 and id = $2 and ($3::uuid is null or organization_id = $3) and deleted_at is null`,
 );
 
 /** One connection; `organizationId` narrows what the asker may see. */
@@ -37,6 +37,53 @@ export async function findConnection(
   organizationId?: string,
 ): Promise<ConnectionRow | undefined> {
   return (await find(on, workspaceId, id, organizationId ?? null))[0];
+}
+
+const lock = named<[string, string, string | null], ConnectionRow>(
+  'connections_lock',
+  `select ${connectionColumns} from connections
+   where workspace_id = $1 and id = $2 and ($3::uuid is null or organization_id = $3) and deleted_at is null
+   for update`,
+);
+
+/** One connection, locked until the transaction ends. */
+export async function lockConnection(
+  tx: Tx,
+  workspaceId: string,
+  id: string,
+  organizationId?: string,
+): Promise<ConnectionRow | undefined> {
+  return (await lock(tx, workspaceId, id, organizationId ?? null))[0];
+}
+
+const changeStatement = named<[string, string, string, boolean, string | null], never>(
+  'connections_change',
+  'update connections set name = $3, is_active = $4, external_id = $5 where workspace_id = $1 and id = $2',
+);
+
+/** What its owner says about a locked connection. */
+export async function changeConnection(
+  tx: Tx,
+  { workspaceId, id }: { workspaceId: string; id: string },
+  to: Pick<ConnectionRow, 'name' | 'isActive' | 'externalId'>,
+): Promise<void> {
+  await changeStatement(tx, workspaceId, id, to.name, to.isActive, to.externalId);
+}
+
+const deleteStatement = named<[string, string], never>(
+  'connections_delete',
+  `update connections
+   set deleted_at = pharlo_now(), is_active = false, tokens = null, token_expires_at = null, token_revoked_at = null,
+       refresh_due_at = null, lease_until = null, lease_token = null
+   where workspace_id = $1 and id = $2`,
+);
+
+/** Erases the tokens and hides the connection; its row stays for the jobs that refer to it. */
+export async function deleteConnection(
+  tx: Tx,
+  { workspaceId, id }: { workspaceId: string; id: string },
+): Promise<void> {
+  await deleteStatement(tx, workspaceId, id);
 }
 
 export type NewConnection = {
@@ -72,12 +119,15 @@ const insert = named<
 >(
   'connections_insert',
   `insert into connections (id, workspace_id, organization_id, key_id, grant_id, platform, sandbox, account_id, name,
-                            handle, thumbnail_url)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+                            account_name, handle, thumbnail_url)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
+   on conflict on constraint connections_account do nothing
+   returning id`,
 );
 
-export async function insertConnection(tx: Tx, c: NewConnection): Promise<void> {
-  await insert(
+/** False when the organization has got a connection to that account meanwhile. */
+export async function insertConnection(tx: Tx, c: NewConnection): Promise<boolean> {
+  const rows = await insert(
     tx,
     c.id,
     c.workspaceId,
@@ -91,6 +141,7 @@ export async function insertConnection(tx: Tx, c: NewConnection): Promise<void> 
     c.handle,
     c.thumbnailUrl,
   );
+  return rows.length === 1;
 }
 
 const saveTokensStatement = named<[string, string, Buffer, Date | null, Date | null, string | null], { id: string }>(
@@ -117,11 +168,13 @@ export async function saveTokens(
 
 const reviveStatement = named<[string, string, string, string | null, string | null], never>(
   'connections_describe',
-  `update connections set name = $3, handle = $4, thumbnail_url = $5, is_active = true
+  `update connections
+   set name = case when name = account_name then $3 else name end, account_name = $3, handle = $4, thumbnail_url = $5,
+       is_active = true, deleted_at = null
    where workspace_id = $1 and id = $2`,
 );
 
-/** Takes over what the platform says of the account after a new consent. */
+/** Takes over what the platform says of the account after a new consent; a name of its owner's own stays. */
 export async function describeConnection(
   tx: Tx,
   workspaceId: string,

@@ -98,6 +98,6 @@ export function listConnections(
   if (filter.organizationId) where.push(sql`organization_id = ${filter.organizationId}`);
   if (filter.platform) where.push(sql`platform = ${filter.platform}`);
   if (filter.externalId) where.push(sql`external_id = ${filter.externalId}`);
-  if (!filter.includeInactive) where.push(sql`is_active`);
+  where.push(filter.includeInactive ? sql`deleted_at is null` : sql`is_active`);
   return list(on, 'connections', connectionColumns, where, slice);
 }
