@@ -156,6 +156,8 @@ create table connections (
   sandbox boolean not null,
   account_id text not null,
   name text not null,
+  -- as the platform said last; another name is its owner's
+  account_name text not null,
   handle text,
   thumbnail_url text,
   external_id text,
@@ -169,6 +171,8 @@ create table connections (
   lease_until timestamptz,
   lease_token uuid,
   attempts int not null default 0,
+  -- disconnected: hidden, but its assignments still refer to it
+  deleted_at timestamptz,
   -- whole milliseconds: list cursors carry no more
   created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   unique (workspace_id, id),
@@ -223,6 +227,9 @@ create table assignments (
   idempotency_key text,
   -- SHA-256 of the parsed input, to tell a repeat from a conflict
   input_hash bytea not null,
+  -- SHA-256 of what is posted, to warn of the same post on one channel
+  content_hash bytea not null,
+  warnings jsonb not null default '[]',
   scheduled_at timestamptz,
   platform_post_id text,
   platform_url text,
@@ -246,6 +253,9 @@ create table assignments (
   -- whole milliseconds: list cursors carry no more
   created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   updated_at timestamptz not null default pharlo_now(),
+  -- an ended row is not touched again, so its last change is its end
+  ended_at timestamptz generated always as
+    (case when status in ('published', 'failed', 'cancelled') then updated_at end) stored,
   unique (workspace_id, id),
   constraint assignments_idempotency unique (workspace_id, idempotency_key),
   foreign key (workspace_id, organization_id) references organizations (workspace_id, id),
@@ -254,6 +264,10 @@ create table assignments (
 create index assignments_list on assignments (workspace_id, created_at desc, id desc);
 create index assignments_status on assignments (workspace_id, status, created_at desc, id desc);
 create index assignments_connection on assignments (workspace_id, connection_id, created_at desc, id desc);
+-- statistics read the index alone; rows enter it when they end, so that running jobs do not write to it
+create index assignments_ended on assignments (workspace_id, ended_at)
+  include (organization_id, connection_id, platform, status, scheduled_at, created_at) where ended_at is not null;
+create index assignments_content on assignments (connection_id, content_hash, created_at);
 create index assignments_due on assignments (due_at) where due_at is not null;
 create index assignments_leased on assignments (workspace_id) where lease_until is not null;
 

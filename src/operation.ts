@@ -1,7 +1,6 @@
 import type { z } from 'zod';
 import type { Deps } from './deps.ts';
-import type { Scope } from './domain/access.ts';
-import type { Caller } from './domain/caller.ts';
+import { type Access, type Caller, isAllowed } from './domain/caller.ts';
 import type { Ask, Content } from './domain/conversation.ts';
 import { type Hundredths, price, type Tier, toCredits } from './domain/credits.ts';
 import { DomainError, type FieldMessages, invalid, notFound } from './domain/errors.ts';
@@ -14,7 +13,17 @@ import { findOrganization } from './store/workspaces.ts';
 export type Hints = { readOnly: boolean; destructive: boolean; idempotent: boolean; openWorld: boolean };
 
 /** Where a capability stands in the REST API. Path parameters are named as the input's members, e.g. `{assignmentId}`. */
-export type RestFace = { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: string; status: 200 | 201 | 202 | 204 };
+export type RestFace<O, I = unknown> = {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  status: SuccessStatus;
+  /** Where one output differs from the others, e.g. a dry run that created nothing. */
+  statusOf?: (output: O) => SuccessStatus;
+  /** How REST takes the input, where its path names things otherwise. */
+  input?: z.ZodType<I>;
+};
+
+type SuccessStatus = 200 | 201 | 202 | 204;
 
 /** How a capability looks in a conversation. */
 export type McpFace<O> = {
@@ -41,8 +50,8 @@ export type PrepareContext = Context & {
 /** Lets a handler of a writing operation say what its charge belongs to. */
 export type WriteContext = Context & {
   tx: Tx;
-  /** Nothing was done (a dry run, a replay): the call is free. */
-  free(): void;
+  /** A dry run, or a repeat of an earlier call: free, and no line in the audit trail. */
+  nothingDone(): void;
   /** Told to the client beside the result: an earlier answer was given again. */
   replayed(): void;
   /** The assignment whose end decides over this charge. */
@@ -66,12 +75,12 @@ export type OperationSpec<I, O, P> = {
   name: string;
   title: string;
   description: string;
-  access: Scope;
+  access: Access;
   credits: Tier;
   hints: Hints;
   input: z.ZodType<I>;
   output: z.ZodType<O>;
-  rest?: RestFace;
+  rest?: RestFace<O, I>;
   mcp?: McpFace<O>;
 } & Body<I, O, P>;
 
@@ -81,6 +90,11 @@ export type Operation = OperationSpec<any, any, any>;
 /** Fixes the types of one capability; the value is all there is to tell about it. */
 export function operation<I, O, P = undefined>(spec: OperationSpec<I, O, P>): OperationSpec<I, O, P> {
   return spec;
+}
+
+/** A capability with its input as REST takes it. */
+export function atRest(op: Operation): Operation {
+  return op.rest?.input ? { ...op, input: op.rest.input } : op;
 }
 
 /** `balance` is absent on an unlimited plan. */
@@ -107,14 +121,19 @@ export async function execute(
   caller: Caller,
   asked: Asked = {},
 ): Promise<Outcome> {
-  if (!caller.scopes.has(op.access)) {
-    const scopes = [...caller.scopes, op.access];
-    throw new DomainError('insufficient_scope', `This call needs the scope ${op.access}.`, { scopes });
-  }
+  assertAccess(op.access, caller);
   const input = parseInput(op.input, rawInput);
   const signal = asked.signal ?? new AbortController().signal;
   const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId), signal };
   return run(op, input, context, asked);
+}
+
+function assertAccess(access: Access, caller: Caller): void {
+  if (isAllowed(caller, access)) return;
+  if (access === 'session') throw new DomainError('session_required', 'This takes a person who is logged in, no key.');
+  if (access === 'key') throw new DomainError('key_required', 'This takes a ds_live_ key, no access token.');
+  const scopes = [...caller.scopes, access];
+  throw new DomainError('insufficient_scope', `This call needs the scope ${access}.`, { scopes });
 }
 
 /** Asked before anything is started outside, charged or committed; what is done is never undone. */
@@ -143,14 +162,15 @@ async function run(op: Operation, input: unknown, context: Context, { accept }: 
   const prepared = await op.prepare?.(input, { ...context, requireCredits });
   stopIfGone(signal);
   return deps.db.transaction(async (tx) => {
-    const told = { amount, replayed: false, assignmentId: undefined as string | undefined };
+    const told = { amount, done: true, replayed: false, assignmentId: undefined as string | undefined };
     const output = await op.handle(
       input,
       {
         ...context,
         tx,
-        free: () => {
+        nothingDone: () => {
           told.amount = 0;
+          told.done = false;
         },
         replayed: () => {
           told.replayed = true;
@@ -162,7 +182,7 @@ async function run(op: Operation, input: unknown, context: Context, { accept }: 
       prepared,
     );
     const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
-    await insertAudit(tx, auditOf(op, caller, told.assignmentId));
+    if (told.done) await insertAudit(tx, auditOf(op, caller, told.assignmentId));
     const answer = checked(op, output);
     accept?.(answer);
     stopIfGone(signal);
@@ -195,6 +215,7 @@ async function runOutside(
     return { output, used: amount, replayed: false, ...(balance !== undefined && { balance }) };
   } catch (error) {
     if (entry) await refundReservation(deps.db, entry.id);
+    if (op.hints.readOnly) stopIfGone(signal);
     throw error;
   }
 }

@@ -21,9 +21,12 @@ export function pathTo(from: AssignmentStatus, to: AssignmentStatus): Assignment
   return road.slice(start + 1, end + 1);
 }
 
-/** True while a cancel can still keep the post from being made; `intended` = the step that makes it has begun. */
+/**
+ * True while a cancel can still keep the post from being made; `intended` = the step that makes it has begun, or was
+ * begun by an earlier attempt whose outcome is unknown.
+ */
 export function isCancellable(status: AssignmentStatus, intended: boolean): boolean {
-  return status === 'pending' || (status === 'uploading' && !intended);
+  return (status === 'pending' || status === 'uploading') && !intended;
 }
 
 /** One cause of a failure; `retryable` says whether a retry can help. Codes are ours, texts too. */

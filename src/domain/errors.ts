@@ -24,6 +24,8 @@ export const errorKinds = {
   unauthenticated: 'unauthenticated',
   insufficient_credits: 'payment',
   insufficient_scope: 'forbidden',
+  key_required: 'forbidden',
+  session_required: 'forbidden',
   not_found: 'not_found',
   method_not_allowed: 'not_offered',
   invalid_state: 'conflict',

@@ -13,6 +13,20 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+/** RFC 7396: members of the patch replace those of the target, objects merge, null removes. Neither is changed. */
+export function mergePatch(target: unknown, patch: Record<string, unknown>): Record<string, unknown> {
+  const merged = new Map(isObject(target) ? Object.entries(target) : []);
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(name);
+    else merged.set(name, isObject(value) ? mergePatch(merged.get(name), value) : value);
+  }
+  return Object.fromEntries(merged);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
 /** A copy without undefined and null members: a field without value is absent, never null. */
 export function present<T extends Record<string, unknown>>(value: T): { [K in keyof T]: NonNullable<T[K]> } {
   const entries = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);

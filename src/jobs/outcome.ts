@@ -2,9 +2,10 @@ import type { Deps } from '../deps.ts';
 import { type AssignmentStatus, pathTo } from '../domain/assignment.ts';
 import type { Progress, StepResult } from '../platforms/contract.ts';
 import { appendEvent } from '../store/assignments.ts';
-import { refundAssignment } from '../store/ledger.ts';
+import type { Tx } from '../store/db.ts';
+import { keepOneCharge, refundAssignment } from '../store/ledger.ts';
 import { type ClaimedAssignment, moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
-import { reconnectRequired, refreshRunning } from '../tokens.ts';
+import { connectionInactive, reconnectRequired, refreshRunning } from '../tokens.ts';
 
 /** What survives a crash between two steps, sealed: upload URLs are secrets. */
 export type Memory = {
@@ -12,6 +13,8 @@ export type Memory = {
   step: Progress;
   /** Epoch ms at which the post was made. */
   madeAt?: number;
+  /** Epoch ms since which the platform is asked how far it is. */
+  checkingSince?: number;
   /** Epoch ms since which the job waits for a person to re-connect the channel. */
   waitingSince?: number;
   /** Looks for the post, or at how far it is, that failed in a row; `since` is epoch ms of the first. */
@@ -50,17 +53,17 @@ export function sealMemory(deps: Deps, row: ClaimedAssignment, memory: Memory): 
 async function move(
   work: Work,
   to: Omit<Transition, 'progress' | 'sent'>,
-  options: { refund?: boolean; detail?: string } = {},
+  options: { keep?: boolean; charges?: (tx: Tx) => Promise<void>; detail?: string } = {},
 ): Promise<void> {
   const { deps, row, memory, sent } = work;
   const ended = to.dueInMs === undefined;
   await deps.db.transaction(async (tx) => {
-    const progress = ended ? null : sealMemory(deps, row, memory);
+    const progress = ended && !options.keep ? null : sealMemory(deps, row, memory);
     const keepIntent = to.keepIntent ?? row.intentDeadline !== null;
     if (!(await moveAssignment(tx, row, { ...to, progress, keepIntent, sent }))) return;
     const passed: AssignmentStatus[] = to.status === row.status ? [] : pathTo(row.status, to.status);
     for (const status of passed) await appendEvent(tx, row, status, status === to.status ? options.detail : undefined);
-    if (options.refund) await refundAssignment(tx, row.workspaceId, row.id);
+    await options.charges?.(tx);
     if (!ended) tx.afterCommit(() => deps.nudge('publish'));
   });
 }
@@ -72,35 +75,67 @@ export function isMade({ row, memory }: Work): boolean {
 
 /** A step came to an end the connector foresaw. */
 export async function endStep(work: Work, result: StepResult): Promise<void> {
-  const { memory, deps } = work;
+  const { memory, deps, row } = work;
   delete memory.failedLooks;
+  const charges = row.intentDeadline ? onePaid(row, result.state === 'ready' ? 'last' : 'first') : {};
+  if (result.state === 'ready') {
+    memory.step = result.progress;
+    return move(work, { status: row.status, dueInMs: 0, keepIntent: false, retries: row.retries }, charges);
+  }
+  const { postId } = result;
   if (result.state === 'published') {
-    return move(work, { status: 'published', postId: result.postId, url: result.url, keepIntent: false });
+    return move(work, { status: 'published', postId, url: result.url, keepIntent: false }, charges);
   }
   memory.step = result.progress;
-  if (result.state === 'ready') {
-    return move(work, { status: work.row.status, dueInMs: 0, keepIntent: false, retries: work.row.retries });
-  }
   memory.madeAt ??= deps.now();
-  if (deps.now() - memory.madeAt > dayMs) return failProcessing(work);
-  return move(work, { status: result.state, postId: result.postId, dueInMs: result.afterMs, keepIntent: false });
+  memory.checkingSince ??= deps.now();
+  if (deps.now() - memory.checkingSince > dayMs) return failProcessing(work);
+  return move(work, { status: result.state, postId, dueInMs: result.afterMs, keepIntent: false }, charges);
+}
+
+/** A look ended a doubt: of what was paid before and for the retry one charge stands. */
+function onePaid(row: ClaimedAssignment, which: 'first' | 'last') {
+  return { charges: (tx: Tx) => keepOneCharge(tx, row, which) };
 }
 
 function failProcessing(work: Work): Promise<void> {
   const text = `The platform did not finish working on the ${work.row.type} within a day.`;
-  return fail(work, 'processing_timeout', text, false);
+  return fail(work, 'processing_timeout', text, true);
 }
 
 /**
  * Ends the job. Its credits come back, except while nobody knows whether the post was made: a failure with an open
- * intent is always told as `outcome_unknown`. A retry of a post that exists would make a second one.
+ * intent is always told as `outcome_unknown`. What leads to a post that was or may have been made is kept, so that a
+ * retry goes on from it and never makes a second one.
  */
 export function fail(work: Work, code: string, message: string, retryable: boolean): Promise<void> {
-  const open = work.row.intentDeadline !== null;
+  const { row, memory } = work;
+  const open = row.intentDeadline !== null;
   const error = open
     ? { code: 'outcome_unknown', message: unknownText, retryable: false }
-    : { code, message, retryable: retryable && !isMade(work) };
-  return move(work, { status: 'failed', errors: [error] }, { refund: !open, detail: error.code });
+    : { code, message, retryable };
+  for (const passed of ['checkingSince', 'waitingSince', 'failedLooks', 'furthest'] as const) delete memory[passed];
+  const keep = open || isMade(work);
+  return move(
+    work,
+    { status: 'failed', errors: [error] },
+    { keep, detail: error.code, ...(!open && { charges: refundOf(row) }) },
+  );
+}
+
+/** Ends the job whose post the platform did away with; nothing of that post is kept, so a retry makes another one. */
+export function failUnmade(work: Work, code: string, message: string): Promise<void> {
+  const { row } = work;
+  const errors = [{ code, message, retryable: false }];
+  return move(
+    work,
+    { status: 'failed', errors, unmade: true, keepIntent: false },
+    { detail: code, charges: refundOf(row) },
+  );
+}
+
+function refundOf(row: ClaimedAssignment): (tx: Tx) => Promise<void> {
+  return (tx) => refundAssignment(tx, row.workspaceId, row.id);
 }
 
 const unknownText =
@@ -110,8 +145,10 @@ const unknownText =
 export function resumeAfterLook(work: Work, progress: Progress): Promise<void> {
   work.memory.step = progress;
   delete work.memory.failedLooks;
+  const { row, deps } = work;
   const retries = failuresInARow(work);
-  return move(work, { status: work.row.status, dueInMs: backOffMs(work.deps, retries), keepIntent: false, retries });
+  const to = { status: row.status, dueInMs: backOffMs(deps, retries), keepIntent: false, retries };
+  return move(work, to, onePaid(row, 'last'));
 }
 
 /** Waits until nobody can still be making the post, then looks for it. */
@@ -139,7 +176,7 @@ function lookAgain(work: Work, failure: Passing): Promise<void> {
   const { deps, row, memory } = work;
   const { since, count } = memory.failedLooks ?? { since: deps.now(), count: 0 };
   memory.failedLooks = { since, count: count + 1 };
-  const isOver = deps.now() - (memory.madeAt ?? since) > dayMs;
+  const isOver = deps.now() - (memory.checkingSince ?? since) > dayMs;
   if (isOver && isMade(work)) return failProcessing(work);
   if (isOver && count >= maxRetries) return fail(work, failure.code, failure.message, false);
   const dueInMs = Math.max(failure.afterMs ?? 0, backOffMs(deps, count + 1));
@@ -167,10 +204,17 @@ function backOffMs(deps: Deps, retries: number): number {
 
 /** The channel's grant is dead: waits up to a day for a person to connect it again, which makes the job due at once. */
 export function waitForReconnect(work: Work): Promise<void> {
+  return waitForPerson(work, reconnectRequired, 'The channel was not connected again within a day.');
+}
+
+/** The channel is switched off: waits up to a day for a person to switch it on, which makes the job due at once. */
+export function waitForActivation(work: Work): Promise<void> {
+  return waitForPerson(work, connectionInactive, 'The channel was not switched on within a day.');
+}
+
+function waitForPerson(work: Work, reason: string, message: string): Promise<void> {
   const { deps, memory, row } = work;
   memory.waitingSince ??= deps.now();
-  if (deps.now() - memory.waitingSince > dayMs) {
-    return fail(work, reconnectRequired, 'The channel was not connected again within a day.', true);
-  }
-  return move(work, { status: row.status, dueInMs: 60_000, waitingReason: reconnectRequired });
+  if (deps.now() - memory.waitingSince > dayMs) return fail(work, reason, message, true);
+  return move(work, { status: row.status, dueInMs: 60_000, waitingReason: reason });
 }

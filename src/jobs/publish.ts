@@ -29,6 +29,7 @@ import { ClaimLost, type Job, type Kind } from './engine.ts';
 import {
   endStep,
   fail,
+  failUnmade,
   isMade,
   lookLater,
   maxRetries,
@@ -37,6 +38,7 @@ import {
   retryLater,
   sealMemory,
   type Work,
+  waitForActivation,
   waitForReconnect,
   waitForRefresh,
 } from './outcome.ts';
@@ -93,6 +95,7 @@ async function run(work: Work, signals: Signals): Promise<void> {
   try {
     const connection = await findConnection(deps.db, row.workspaceId, row.connectionId);
     if (!connection) return await fail(work, 'connection_gone', 'The channel is no longer there.', false);
+    if (!connection.isActive && !row.intentDeadline && !isMade(work)) return await waitForActivation(work);
     const { connector, network } = channelOf(deps, connection);
     const { accessToken } = await freshTokens(deps, connection);
     delete work.memory.waitingSince;
@@ -111,7 +114,7 @@ async function step(work: Work, channel: Channel, signals: Signals): Promise<voi
     const found = await connector.find(draft, memory.step, ioOf(work, channel, passing));
     return settleFind(work, found);
   }
-  if (row.status === 'uploaded' || (row.status === 'processing' && memory.madeAt !== undefined)) {
+  if (isMade(work)) {
     return endStep(work, await connector.check(draft, memory.step, ioOf(work, channel, passing)));
   }
   const ready = connector.upload
@@ -176,6 +179,8 @@ async function settleFailure(work: Work, error: unknown, signals: Signals): Prom
   switch (error.kind) {
     case 'rejected':
       return fail(work, error.code, error.message, false);
+    case 'unmade':
+      return failUnmade(work, error.code, error.message);
     case 'retry':
     case 'unknown':
       return passing(work, error);

@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { assignmentStatuses, contentTypes } from '../domain/assignment.ts';
+import { notFound } from '../domain/errors.ts';
 import { present } from '../domain/json.ts';
-import type { AssignmentRow, EventRow } from '../store/assignments.ts';
-import { iso, isoOrAbsent, outInstant, outUuid } from './fields.ts';
+import { type AssignmentRow, type EventRow, findAssignmentWithEvents } from '../store/assignments.ts';
+import type { Queryable } from '../store/db.ts';
+import { iso, isoOrAbsent, outInstant, outUuid, uuid } from './fields.ts';
 
 const status = z.enum(assignmentStatuses);
+
+export const assignmentInput = z.strictObject({ assignmentId: uuid('Id of the assignment.') });
+
+export const warningShape = z.object({ code: z.string(), message: z.string() });
 
 /** A list's item: the assignment without payload and timeline. */
 export const assignmentItem = z.object({
@@ -24,6 +30,7 @@ export const assignmentItem = z.object({
   platformPostId: z.string().optional(),
   platformUrl: z.string().optional(),
   errors: z.array(z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })),
+  warnings: z.array(warningShape).optional(),
   attempts: z.int(),
   progress: z.object({ bytesSent: z.int(), bytesTotal: z.int().optional() }).optional(),
   createdAt: outInstant,
@@ -57,6 +64,7 @@ export function toItem(row: AssignmentRow): AssignmentItem {
     platformPostId: row.platformPostId,
     platformUrl: row.platformUrl,
     errors: row.errors,
+    warnings: row.warnings.length > 0 ? row.warnings : undefined,
     attempts: row.attempts,
     progress: sent === null ? undefined : present({ bytesSent: sent, bytesTotal: row.bytesTotal }),
     createdAt: iso(row.createdAt),
@@ -69,12 +77,27 @@ export function toAssignment(row: AssignmentRow, events: EventRow[]): Assignment
   return { ...toItem(row), payload: row.payload, timeline: timeline as AssignmentView['timeline'] };
 }
 
+/** One assignment with its timeline. Throws `not_found`; `organizationId` narrows what the asker may see. */
+export async function readAssignment(
+  on: Queryable,
+  workspaceId: string,
+  id: string,
+  organizationId?: string,
+): Promise<AssignmentView> {
+  const row = await findAssignmentWithEvents(on, workspaceId, id, organizationId);
+  if (!row) throw notFound('assignment');
+  return toAssignment(row, row.events);
+}
+
 /** How an assignment reads in a conversation. */
 export function describeAssignment(one: AssignmentItem): string {
   const parts = [`Assignment ${one.id} (${one.platform} ${one.type}) is ${one.status}.`];
   if (one.status === 'pending' && one.scheduledAt) parts.push(`It goes out at ${one.scheduledAt}.`);
   if (one.waiting) parts.push(`It waits (${one.waiting.reason}) until ${one.waiting.until}.`);
   if (one.platformUrl) parts.push(`Link: ${one.platformUrl}`);
-  for (const error of one.errors) parts.push(`${error.code}: ${error.message}`);
+  for (const { code, message, retryable } of one.errors) {
+    parts.push(`${code}: ${message}${retryable ? ' A retry can help.' : ''}`);
+  }
+  for (const { message } of one.warnings ?? []) parts.push(message);
   return parts.join(' ');
 }

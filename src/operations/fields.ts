@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { isUuid } from '../domain/ids.ts';
 import { parseInstant } from '../domain/schedule.ts';
 
+/** Of operations that only look. */
+export const readHints = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
+
 /** Input fields that several operations share. Messages are ours: they reach people and models. */
 
 export const uuid = (description: string) =>

@@ -1,7 +1,11 @@
 import type { Operation } from '../operation.ts';
-import { cancelAssignment, createAssignment, getAssignment, listAssignments } from './assignments.ts';
+import { getAssignment, listAssignments } from './assignments.ts';
+import { cancelAssignment, retryAssignment, updateAssignment } from './change-assignment.ts';
+import { deleteConnection, updateConnection } from './change-connection.ts';
 import { getConnection, listConnections, refreshConnectionToken } from './connections.ts';
+import { createAssignment } from './create-assignment.ts';
 import { getPlatformCapabilities, listPlatforms } from './platforms.ts';
+import { getChannelStats, getPostStats, getStatsOverview } from './stats.ts';
 import { checkOauthStatus, getOauthConnectUrl } from './tickets.ts';
 
 /** Every capability, in the order in which lists show them. */
@@ -9,12 +13,19 @@ export const operations: readonly Operation[] = [
   createAssignment,
   listAssignments,
   getAssignment,
+  updateAssignment,
+  retryAssignment,
   cancelAssignment,
   listConnections,
   getConnection,
+  getChannelStats,
+  updateConnection,
   refreshConnectionToken,
+  deleteConnection,
   getOauthConnectUrl,
   checkOauthStatus,
   listPlatforms,
   getPlatformCapabilities,
+  getPostStats,
+  getStatsOverview,
 ];

@@ -71,6 +71,13 @@ export type StepIo = {
   report(bytesSent: number, bytesTotal?: number): void;
 };
 
+/** For a question asked at once, outside any job. */
+export type LookIo = Pick<StepIo, 'network' | 'accessToken' | 'signal' | 'now'>;
+
+/** What a platform counts; a number it withholds is absent, never zero. */
+export type ChannelStats = { subscribers?: number; totalViews?: number; totalPosts?: number };
+export type PostStats = { views?: number; likes?: number; comments?: number; shares?: number };
+
 /** Connector-private JSON that survives a crash between steps. */
 export type Progress = Record<string, unknown>;
 
@@ -121,6 +128,9 @@ export type Connector = {
   /** Asks how far the platform is. */
   check(draft: Draft, progress: Progress, io: StepIo): Promise<StepResult>;
   find(draft: Draft, progress: Progress, io: StepIo): Promise<FindResult>;
+  /** What the platform counts now. Both throw PlatformFailure: `rejected` says that channel or post is no longer there. */
+  channelStats(accountId: string, io: LookIo): Promise<ChannelStats>;
+  postStats(postId: string, io: LookIo): Promise<PostStats>;
 };
 
 /** A network that is listed but cannot be published to yet. */
@@ -133,6 +143,8 @@ export type FailureKind =
   | 'reauthorize'
   /** The platform or the source says no for good. */
   | 'rejected'
+  /** The platform did away with the post it had taken: that post will never be seen, so another one may be made. */
+  | 'unmade'
   /** Sent, answer lost: never blindly repeated. */
   | 'unknown';
 

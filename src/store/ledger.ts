@@ -127,6 +127,29 @@ export async function refundAssignment(tx: Tx, workspaceId: string, assignmentId
   await refundAssignmentStatement(tx, workspaceId, assignmentId);
 }
 
+const keepOneStatement = named<[string, string, boolean], { id: string }>(
+  'ledger_keep_one_charge',
+  `with owed as (
+     select id from ledger
+     where workspace_id = $1 and assignment_id = $2 and state = 'settled' and refunds is null
+       and id <> (select case when $3 then min(l.id) else max(l.id) end from ledger l
+                  where l.workspace_id = $1 and l.assignment_id = $2 and l.state = 'settled' and l.refunds is null)
+     for update
+   ), ${returnColumns}`,
+);
+
+/**
+ * An assignment is paid for once: of the charges of its attempts the first or the last stands, the others return. The
+ * first, when an earlier attempt turns out to have made the post; the last, when it turns out to have made none.
+ */
+export async function keepOneCharge(
+  tx: Tx,
+  assignment: { workspaceId: string; id: string },
+  which: 'first' | 'last',
+): Promise<void> {
+  await keepOneStatement(tx, assignment.workspaceId, assignment.id, which === 'first');
+}
+
 const refundUnknownStatement = named<[], { id: string }>(
   'ledger_refund_unknown',
   `with owed as (

@@ -134,6 +134,8 @@ export type Transition = {
   waitingReason?: string | undefined;
   /** Ms from now until the next step; undefined = none. */
   dueInMs?: number | undefined;
+  /** The platform did away with the post it had. */
+  unmade?: boolean;
   /** The step that makes the post was begun and its outcome is still open. */
   keepIntent?: boolean;
   /** Healable failures in a row; left out: none. */
@@ -144,8 +146,8 @@ export type Transition = {
 const moveStatement = named<unknown[], { id: string }>(
   'publish_jobs_move',
   `update assignments
-   set status = $3, progress = $4, platform_post_id = coalesce($5, platform_post_id),
-       platform_url = coalesce($6, platform_url), errors = $7, waiting_reason = $8,
+   set status = $3, progress = $4, platform_post_id = case when $14 then null else coalesce($5, platform_post_id) end,
+       platform_url = case when $14 then null else coalesce($6, platform_url) end, errors = $7, waiting_reason = $8,
        due_at = pharlo_now() + $9::float8 * interval '1 ms', lease_until = null, lease_token = null,
        intent_deadline = case when $10 then intent_deadline end, stalls = 0, retries = $11,
        bytes_sent = coalesce($12, bytes_sent), bytes_total = coalesce($13, bytes_total), updated_at = pharlo_now()
@@ -170,6 +172,7 @@ export async function moveAssignment(tx: Tx, held: Held, to: Transition): Promis
     to.retries ?? 0,
     to.sent.bytes ?? null,
     to.sent.total ?? null,
+    to.unmade ?? false,
   );
   return rows.length === 1;
 }

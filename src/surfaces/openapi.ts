@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Operation, RestFace } from '../operation.ts';
+import { atRest, type Operation, type RestFace } from '../operation.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
 
 const errorSchema = {
@@ -28,7 +28,7 @@ const errorSchema = {
 /** The OpenAPI 3.1 document of the REST API, derived from the registry. */
 export function openApi(config: Config, operations: readonly Operation[]): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const op of operations) {
+  for (const op of operations.map(atRest)) {
     if (!op.rest) continue;
     paths[op.rest.path] = { ...paths[op.rest.path], [op.rest.method.toLowerCase()]: describe(op, op.rest) };
   }
@@ -45,7 +45,7 @@ export function openApi(config: Config, operations: readonly Operation[]): objec
   };
 }
 
-function describe(op: Operation, face: RestFace): object {
+function describe(op: Operation, face: RestFace<unknown>): object {
   const { input, output } = schemasOf(op);
   const { properties = {}, required = [] } = input as { properties?: Record<string, JsonSchema>; required?: string[] };
   const inPath = [...face.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');

@@ -6,7 +6,7 @@ import { DomainError, invalid } from '../domain/errors.ts';
 import { isUuid } from '../domain/ids.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate } from '../oauth/index.ts';
-import { execute, type Operation, type RestFace } from '../operation.ts';
+import { atRest, execute, type Operation, type RestFace } from '../operation.ts';
 import { isJson, parseJson, readText } from './body.ts';
 import { creditHeaders, errorResponse } from './errors.ts';
 import { schemasOf } from './schemas.ts';
@@ -19,7 +19,7 @@ export function restRoutes(deps: Deps, operations: readonly Operation[]): Hono<H
   app.get('/health', () => Response.json({ status: 'ok', timestamp: new Date(deps.now()).toISOString() }));
   app.get('/ready', () => ready(deps));
   const methods = new Map<string, string[]>();
-  for (const op of operations) {
+  for (const op of operations.map(atRest)) {
     if (!op.rest) continue;
     const face = op.rest;
     const path = face.path.replace(/\{(\w+)\}/g, ':$1');
@@ -47,7 +47,7 @@ function methodNotAllowed(allowed: string[]): Response {
 async function answer(
   deps: Deps,
   op: Operation,
-  face: RestFace,
+  face: RestFace<unknown>,
   request: Request,
   params: Record<string, string>,
 ): Promise<Response> {
@@ -62,7 +62,7 @@ async function answer(
   const headers = new Headers({ 'cache-control': 'no-store', ...creditHeaders(outcome) });
   if (outcome.replayed) headers.set('idempotent-replayed', 'true');
   if (face.status === 204) return new Response(null, { status: 204, headers });
-  return Response.json(outcome.output, { status: face.status, headers });
+  return Response.json(outcome.output, { status: face.statusOf?.(outcome.output) ?? face.status, headers });
 }
 
 async function callerOf(deps: Deps, request: Request): Promise<Caller> {

@@ -36,7 +36,7 @@ test('a post that was made is published however often the look at its processing
   assert.ok((await rig.cost(id)) > 0);
 });
 
-test('looks that fail for a day end a post that was made as no candidate for a retry', async () => {
+test('looks that fail for a day end a post that was made; a retry goes on looking and makes no other', async () => {
   await using rig = await startRig({ processingMs: 1000 });
   rig.platform.around = async (call, next) => (isCheck(call) ? unavailable() : next());
   const { id } = await rig.create();
@@ -45,11 +45,16 @@ test('looks that fail for a day end a post that was made as no candidate for a r
   await wait(rig, id, 14);
   await rig.advance(24 * hourMs);
   const { status, errors } = await rig.until(id, ended);
-  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'processing_timeout', false]);
+  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'processing_timeout', true]);
   assert.equal(await rig.cost(id), 0);
+  rig.platform.around = undefined;
+  assert.equal((await rig.pharlo.rest('POST', `/assignments/${id}/retry`)).status, 200);
+  assert.equal((await rig.until(id, ended)).status, 'published');
+  assert.equal((await rig.videos()).length, 1);
+  assert.equal(await rig.cost(id), 300);
 });
 
-test('a channel of a made post that nobody connects again ends it as no candidate for a retry', async () => {
+test('a channel of a made post that nobody connects again ends it', async () => {
   await using rig = await startRig({ processingMs: 1000 });
   rig.platform.around = async (call, next) => {
     if (isCheck(call)) return new Response('{}', { status: 401 });
@@ -62,7 +67,7 @@ test('a channel of a made post that nobody connects again ends it as no candidat
   await rig.until(id, waitsFor('reconnect_required'));
   await rig.advance(24 * hourMs + 1000);
   const { status, errors } = await rig.until(id, ended);
-  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'reconnect_required', false]);
+  assert.deepEqual([status, errors[0]?.code, errors[0]?.retryable], ['failed', 'reconnect_required', true]);
 });
 
 test('a look for the post that fails again and again is repeated until it finds the one video', async () => {

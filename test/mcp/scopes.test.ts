@@ -22,7 +22,7 @@ async function listed(token: string): Promise<string[]> {
 for (const scope of ['platforms:read', 'connections:read', 'assignments:read', 'mcp.read', 'mcp.write']) {
   test(`a token for ${scope} sees and may call the tools of that scope alone`, async () => {
     const token = await getToken(pharlo, { scope });
-    const held =
+    const held: readonly string[] =
       scope === 'mcp.write'
         ? [...scopes]
         : scopes.filter((one) => one === scope || (scope === 'mcp.read' && one.endsWith(':read')));

@@ -88,5 +88,5 @@ function rejected(reason: string): PlatformFailure {
 }
 
 function refused(code: string, message: string): PlatformFailure {
-  return new PlatformFailure('rejected', code, message);
+  return new PlatformFailure('unmade', code, message);
 }
