@@ -5,13 +5,14 @@ import { env } from 'node:process';
 import { test } from 'node:test';
 import { conformancePage } from '../../scripts/conformance.ts';
 import { startHarness } from '../harness.ts';
+import { fixtures } from './fixtures.ts';
 import { runAll } from './runs.ts';
 import { problems } from './verdict.ts';
 
 const page = join(import.meta.dirname, '..', '..', 'docs', 'conformance.md');
 
 test('the official conformance tool finds what is committed (npm run conformance writes the page)', async (t) => {
-  await using pharlo = await startHarness();
+  await using pharlo = await startHarness({ world: { extra: fixtures } });
   const runs = await runAll(pharlo, t.signal);
   const exceptions = await readJson('exceptions.json');
   assert.deepEqual(problems(runs, exceptions, await readJson('minimum-checks.json')), []);
