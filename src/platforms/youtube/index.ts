@@ -4,6 +4,7 @@ import { oauth } from './oauth.ts';
 import { short, video } from './payload.ts';
 import { publish } from './publish.ts';
 import { bases, hosts } from './session.ts';
+import { channelStats, postStats } from './stats.ts';
 import { check } from './status.ts';
 import { upload } from './upload.ts';
 
@@ -19,4 +20,6 @@ export const youtube: Connector = {
   publish,
   check,
   find,
+  channelStats,
+  postStats,
 };
