@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { scopes, scopeTexts } from '../src/domain/access.ts';
 import { price, toCredits } from '../src/domain/credits.ts';
 import { type ErrorKind, errorKinds } from '../src/domain/errors.ts';
-import type { Operation } from '../src/operation.ts';
+import { atRest, type Operation } from '../src/operation.ts';
 import { operations } from '../src/operations/index.ts';
 import { platformSettings, type Setting, settings } from '../src/settings.ts';
 import { statuses } from '../src/surfaces/errors.ts';
@@ -47,23 +47,32 @@ function referencePage(): string {
 }
 
 function operationLines(op: Operation): string[] {
-  const { properties = {}, required = [] } = schemasOf(op).input as { properties?: Members; required?: string[] };
+  const atTool = schemasOf(op).input as Input;
+  const inRest = schemasOf(atRest(op)).input as Input;
+  const required = [...(atTool.required ?? []), ...(inRest.required ?? [])];
   const credits = (via: 'rest' | 'mcp') => toCredits(price(op.credits, via));
   const lines = ['', `### ${op.title}`, '', op.description, ''];
   if (op.rest)
     lines.push(`- REST: \`${op.rest.method} /api/v1${op.rest.path}\` → ${op.rest.status}, ${credits('rest')} credits`);
   if (op.mcp) lines.push(`- MCP: \`${op.name}\`, ${credits('mcp')} credits`);
   lines.push(`- Scope: \`${op.access}\``);
-  const members = Object.entries(properties);
+  const members = Object.entries({ ...atTool.properties, ...inRest.properties });
   if (members.length === 0) return lines;
   lines.push('', '| input | | meaning |', '|---|---|---|');
   for (const [name, { description = '' }] of members) {
-    lines.push(`| \`${name}\` | ${required.includes(name) ? 'required' : ''} | ${description} |`);
+    const words = [...(required.includes(name) ? ['required'] : []), ...doorOf(name, atTool, inRest)];
+    lines.push(`| \`${name}\` | ${words.join(', ')} | ${description} |`);
   }
   return lines;
 }
 
-type Members = Record<string, { description?: string }>;
+/** Which door a member is for, when the other does not know it. */
+function doorOf(name: string, atTool: Input, inRest: Input): string[] {
+  const [tool, rest] = [atTool, inRest].map(({ properties = {} }) => Object.hasOwn(properties, name));
+  return tool && rest ? [] : [tool ? 'MCP' : 'REST'];
+}
+
+type Input = { properties?: Record<string, { description?: string }>; required?: string[] };
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..');

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { env } from 'node:process';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.ts';
+import { atRest } from '../src/operation.ts';
 import { operations } from '../src/operations/index.ts';
 import { openApi } from '../src/surfaces/openapi.ts';
 import { schemasOf } from '../src/surfaces/schemas.ts';
@@ -19,6 +20,7 @@ function contract() {
     credits: op.credits,
     hints: op.hints,
     ...schemasOf(op),
+    ...(op.rest?.input && { restInput: schemasOf(atRest(op)).input }),
   }));
 }
 
@@ -39,7 +41,7 @@ test('names, routes and path parameters are unambiguous', () => {
   for (const op of operations) {
     assert.match(op.name, /^[a-z]+(_[a-z]+)+$/);
     assert.ok(op.rest || op.mcp, `${op.name} has no face`);
-    const known = Object.keys(schemasOf(op).input.properties ?? {});
+    const known = Object.keys(schemasOf(atRest(op)).input.properties ?? {});
     for (const [, name] of op.rest?.path.matchAll(/\{(\w+)\}/g) ?? []) assert.ok(known.includes(name ?? ''), op.name);
   }
 });
@@ -80,7 +82,7 @@ test('the OpenAPI document tells every operation, and every reference in it reso
     );
     const inQuery = described.parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
     const inBody = Object.keys(described.requestBody?.content['application/json'].schema.properties ?? {});
-    const inputs = Object.keys(schemasOf(op).input.properties ?? {});
+    const inputs = Object.keys(schemasOf(atRest(op)).input.properties ?? {});
     assert.deepEqual(
       [...inPath, ...inQuery, ...inBody].sort(),
       inputs.sort(),
