@@ -71,6 +71,18 @@ export const prompts: readonly Prompt[] = [
       `Check my ${given.platform ?? ''} channels with list_connections (includeInactive: true). For each whose tokenStatus is ` +
       'expired, revoked or missing, offer me a link from get_oauth_connect_url with its connectionId.',
   },
+  {
+    name: 'weekly_report',
+    title: 'Weekly report',
+    description: 'Sums up a week: what went out, what failed, and how channels and posts do.',
+    scopes: ['stats:read', 'connections:read', 'assignments:read'],
+    arguments: [channel],
+    text: (given) =>
+      `Report on the last seven days${on(given)}. Call get_stats_overview with from, to and groupBy ` +
+      `${given.channel ? 'connection' : 'day'}, once for these days and once for the seven before. Then get_channel_stats for ` +
+      'each channel of list_connections, and get_post_stats for the newest published posts of list_assignments, ten at most. ' +
+      'Tell me briefly what went out, what failed and why, what changed and what to do. A number that is absent is withheld: never call it 0.',
+  },
 ];
 
 /** What prompts/list shows a caller, in a stable order. */
