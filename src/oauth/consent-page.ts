@@ -19,44 +19,45 @@ export type ConsentView = {
   retryAfterSeconds?: number;
 };
 
+/** `at` is the part of the form that would mend it. */
+type Problem = { status: PageStatus; title: string; text: string; at?: 'key' | 'scopes' };
+
 /** One text for every key that cannot be used, whatever the reason. */
-const problems: Record<ConsentProblem, { status: PageStatus; title: string; text: string; onKey: boolean }> = {
+const problems: Record<ConsentProblem, Problem> = {
   wrong_key: {
     status: 400,
     title: 'This key cannot be used',
     text: 'Check that the whole key was pasted and that it is still valid.',
-    onKey: true,
+    at: 'key',
   },
   too_many: {
     status: 429,
     title: 'Too many attempts',
     text: 'Wait a while, then start again from your app.',
-    onKey: true,
   },
   nothing_chosen: {
     status: 400,
     title: 'Nothing is chosen',
     text: 'Tick at least one permission, or choose Deny.',
-    onKey: false,
+    at: 'scopes',
   },
   key_too_narrow: {
     status: 400,
     title: 'This key may do none of that',
     text: 'Use a key that holds at least one of the chosen permissions.',
-    onKey: true,
+    at: 'key',
   },
 };
 
 /** The page on which a person lets a client in; works without scripts. */
 export function consentPage(c: OAuthContext, view: ConsentView): Response | Promise<Response> {
   const problem = view.problem && problems[view.problem];
-  const body = html`<h1>Connect ${view.client} to Pharlo?</h1>
-<p class="soft">The name <strong>${view.client}</strong> is ${view.clientHost ? html`what <strong>${view.clientHost}</strong> says of its app` : 'the app’s own claim'}, not verified by Pharlo.</p>
+  const body = html`<h1>Connect <bdi>${view.client}</bdi> to Pharlo?</h1>
+<p class="soft">The name is ${view.clientHost ? html`what <strong>${view.clientHost}</strong> says of its app` : 'the app’s own claim'}, not verified by Pharlo.</p>
 ${problem ? alert(problem) : ''}
 <dl>
-<div><dt>App</dt><dd>${view.client}</dd></div>
 ${view.clientHost ? html`<div><dt>Published by</dt><dd>${view.clientHost}</dd></div>` : ''}
-<div><dt>Access is sent to</dt><dd>${redirectHost(view.redirectUri)}</dd></div>
+<div><dt>Access is sent to</dt><dd>${destination(view.redirectUri)}</dd></div>
 </dl>
 ${isClaimable(view.redirectUri) ? warning : ''}
 <form method="post">
@@ -64,7 +65,7 @@ ${isClaimable(view.redirectUri) ? warning : ''}
 <legend>It will be able to</legend>
 ${view.scopes.map((scope) => checkbox(scope, view.ticked.includes(scope)))}
 </fieldset>
-${keyField(problem?.onKey ?? false)}
+${keyField(problem?.at === 'key')}
 <div class="actions">
 <button class="primary" name="decision" value="authorize">Authorize</button>
 <button name="decision" value="deny" formnovalidate>Deny</button>
@@ -80,10 +81,18 @@ ${keyField(problem?.onKey ?? false)}
   });
 }
 
-const warning = html`<p class="note">This app runs on a computer, not on a website: any program on this computer can claim this name. Go on only if you have just started the connection yourself.</p>`;
+const warning = html`<div class="note"><p>Did you just start this yourself?</p><p>If not, choose Deny. This app runs on a computer, not on a website: any program on this computer can claim this name.</p></div>`;
 
-function alert({ title, text, onKey }: { title: string; text: string; onKey: boolean }): Html {
-  return html`<div class="alert" role="alert" id="problem"><p>${title}</p><p>${text} <a href="${onKey ? '#key' : '#scopes'}">${onKey ? 'Go to the key' : 'Go to the permissions'}</a></p></div>`;
+/** A host says enough; a port or a scheme of this computer does not. */
+function destination(redirectUri: string): string {
+  const host = redirectHost(redirectUri);
+  return isClaimable(redirectUri) ? `this computer (${host})` : host;
+}
+
+function alert({ title, text, at }: Problem): Html {
+  const names = { key: 'the key', scopes: 'the permissions' };
+  const link = at ? html` <a href="#${at}">Go to ${names[at]}</a>` : '';
+  return html`<div class="alert" role="alert" id="problem"><p>${title}</p><p>${text}${link}</p></div>`;
 }
 
 function checkbox(scope: Scope, ticked: boolean): Html {

@@ -59,7 +59,7 @@ export function answerErrorPage(
   c: OAuthContext,
   { client, host, error, location }: { client: string; host: string; error: OAuthError; location: string },
 ): Response | Promise<Response> {
-  const body = html`<h1>${client} cannot be connected</h1>
+  const body = html`<h1><bdi>${client}</bdi> cannot be connected</h1>
 <p>The app sent a request that Pharlo refuses. Nothing was shared.</p>
 <dl>
 <div><dt>Error</dt><dd>${error.code}</dd></div>

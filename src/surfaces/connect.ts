@@ -31,7 +31,7 @@ async function show(c: Ctx, deps: Deps, platform: string): Promise<Response> {
   if (!ticket) return over(c);
   const name = deps.platforms.find(platform)?.name ?? platform;
   const returnsTo = ticket.redirectUrl ? new URL(ticket.redirectUrl).host : undefined;
-  const sandbox = html`<p class="note">This is the sandbox network that ships with Pharlo: nothing reaches the real ${name}.</p>`;
+  const sandbox = html`<p class="note info">This is the sandbox network that ships with Pharlo: nothing reaches the real ${name}.</p>`;
   const body = html`<h1>Connect a ${name} channel</h1>
 <p class="soft">Pharlo will be able to publish on the channel you choose on the next page.</p>
 ${ticket.sandbox ? sandbox : ''}

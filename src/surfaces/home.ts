@@ -10,9 +10,9 @@ export function homeRoutes(deps: Deps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.get('/', (c) => {
     const body = html`<h1>Pharlo is running</h1>
-<p>Give your agent this address; it will ask you for a key.</p>
+<p>Give your agent this MCP address. It opens a page here that asks for your key; <code>pharlo keys create</code> makes one.</p>
+<p class="address">${publicUrl}/_mcp</p>
 <dl>
-<div><dt>MCP server</dt><dd>${publicUrl}/_mcp</dd></div>
 <div><dt>REST API</dt><dd>${publicUrl}/api/v1</dd></div>
 <div><dt>OpenAPI</dt><dd><a href="/api/doc.json">/api/doc.json</a></dd></div>
 ${sandboxUrl ? html`<div><dt>Sandbox networks</dt><dd><a href="${sandboxUrl}">${sandboxUrl}</a></dd></div>` : ''}
