@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scopes, scopeTexts } from '../src/domain/access.ts';
 import { price, toCredits } from '../src/domain/credits.ts';
-import { type ErrorKind, errorKinds } from '../src/domain/errors.ts';
+import { errorCodes } from '../src/domain/error-codes.ts';
 import { atRest, type Operation } from '../src/operation.ts';
 import { operations } from '../src/operations/index.ts';
 import { platformSettings, type Setting, settings } from '../src/settings.ts';
@@ -40,7 +40,7 @@ function referencePage(): string {
   const lines = [generated, '# Reference', '', '## Scopes', '', '| scope | allows to |', '|---|---|'];
   for (const scope of scopes) lines.push(`| \`${scope}\` | ${scopeTexts[scope]} |`);
   lines.push('', '## Errors', '', '| code | status |', '|---|---|');
-  for (const [code, kind] of Object.entries(errorKinds)) lines.push(`| \`${code}\` | ${statuses[kind as ErrorKind]} |`);
+  for (const [code, { kind }] of Object.entries(errorCodes)) lines.push(`| \`${code}\` | ${statuses[kind]} |`);
   lines.push('', '## Operations');
   for (const op of operations) lines.push(...operationLines(op));
   return `${lines.join('\n')}\n`;

@@ -1,55 +1,6 @@
-/** What went wrong, in the product's own words. Surfaces turn a kind into a status; codes are stable and public. */
-export type ErrorKind =
-  | 'invalid'
-  | 'unauthenticated'
-  | 'payment'
-  | 'forbidden'
-  | 'not_found'
-  | 'not_offered'
-  | 'conflict'
-  | 'too_large'
-  | 'unsupported_media'
-  | 'misdirected'
-  | 'unprocessable'
-  | 'throttled'
-  | 'unavailable'
-  | 'cancelled'
-  | 'internal';
+import { type ErrorCode, type ErrorKind, errorCodes } from './error-codes.ts';
 
-export const errorKinds = {
-  validation_failed: 'invalid',
-  malformed_json: 'invalid',
-  unsupported_content_type: 'unsupported_media',
-  body_too_large: 'too_large',
-  unauthenticated: 'unauthenticated',
-  insufficient_credits: 'payment',
-  insufficient_scope: 'forbidden',
-  key_required: 'forbidden',
-  session_required: 'forbidden',
-  not_found: 'not_found',
-  method_not_allowed: 'not_offered',
-  invalid_state: 'conflict',
-  idempotency_conflict: 'conflict',
-  account_mismatch: 'conflict',
-  connection_inactive: 'conflict',
-  reconnect_required: 'conflict',
-  foreign_host: 'misdirected',
-  platform_planned: 'unprocessable',
-  platform_unconfigured: 'unprocessable',
-  type_unsupported: 'unprocessable',
-  media_unreachable: 'invalid',
-  media_not_allowed: 'invalid',
-  media_type_unsupported: 'invalid',
-  media_too_large: 'invalid',
-  result_too_large: 'unprocessable',
-  declined: 'conflict',
-  rate_limited: 'throttled',
-  platform_unavailable: 'unavailable',
-  call_cancelled: 'cancelled',
-  internal: 'internal',
-} as const satisfies Record<string, ErrorKind>;
-
-export type ErrorCode = keyof typeof errorKinds;
+export type { ErrorCode, ErrorKind } from './error-codes.ts';
 
 /** Messages by field, e.g. `{ scheduledAt: ['must be in the future'] }`. */
 export type FieldMessages = Record<string, string[]>;
@@ -78,7 +29,7 @@ export class DomainError extends Error {
   }
 
   get kind(): ErrorKind {
-    return errorKinds[this.code];
+    return errorCodes[this.code].kind;
   }
 }
 
