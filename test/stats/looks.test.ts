@@ -335,3 +335,12 @@ test('a channel that only a person can repair says so', async () => {
   await assertFree(409, 'reconnect_required');
   assert.equal(rig.platform.calls.length, calls);
 });
+
+test('a post outlives its channel here, but its numbers cannot be asked for', async () => {
+  assert.equal((await rig.pharlo.rest('DELETE', `/connections/${rig.connectionId}`)).status, 204);
+  const post = await get(postPath());
+  assert.deepEqual([post.status, errorOf(post).code], [409, 'reconnect_required']);
+  const tool = await callTool(rig.pharlo, token, 'get_post_stats', { assignmentId: postId });
+  assert.equal(tool._meta['pharlo.io/error']?.code, 'reconnect_required');
+  assert.equal((await get(channelPath())).status, 404);
+});
