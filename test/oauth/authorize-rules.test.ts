@@ -103,7 +103,7 @@ test('the page before an unproven address names app, error, reason and address, 
     ['Error', 'unsupported_response_type'],
     ['Reason', 'response_type must be code.'],
     ['The app returns to', 'app.example'],
-  ]) {
+  ] as const) {
     assert.ok(page.includes(`<dt>${term}</dt><dd>${value}</dd>`), term);
   }
   const href = /<a class="button" rel="noreferrer" href="([^"]+)">Return to app\.example<\/a>/.exec(page)?.[1] ?? '';
