@@ -1,7 +1,6 @@
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
-import { assignmentStatuses, contentTypes } from '../domain/assignment.ts';
 import type { Caller } from '../domain/caller.ts';
 import type { Ask, Content } from '../domain/conversation.ts';
 
@@ -114,6 +113,12 @@ export function findPrompt(
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, `The prompt needs: ${names}.`);
 }
 
+/** The names of the arguments of a prompt that is offered; undefined for any other. */
+export function promptArguments(all: readonly Prompt[], name: string, caller: Caller): string[] | undefined {
+  const prompt = offered(all, caller).find((candidate) => candidate.name === name);
+  return prompt?.arguments.map((argument) => argument.name);
+}
+
 /** A prompt's messages. */
 export function promptResult(prompt: Prompt, given: Record<string, string>) {
   const text = prompt.text(given).replace(/ {2,}/g, ' ');
@@ -121,13 +126,18 @@ export function promptResult(prompt: Prompt, given: Record<string, string>) {
   return { description: prompt.description, messages: contents.map((content) => ({ role: 'user' as const, content })) };
 }
 
-/** Suggestions for an argument of a prompt or a resource template; from data that costs nothing. */
-export function complete(deps: Deps, argument: { name: string; value: string }) {
+/**
+ * Suggestions for an argument of a prompt or a member of a template; from data that costs nothing. `names` are those
+ * there are. Throws -32602 for any other.
+ */
+export function complete(deps: Deps, names: string[] | undefined, argument: { name: string; value: string }) {
+  if (!names?.includes(argument.name)) {
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such argument to complete.');
+  }
+  const { connectors, planned } = deps.platforms;
   const known: Record<string, readonly string[]> = {
-    platform: deps.platforms.connectors.map(({ slug }) => slug),
-    slug: [...deps.platforms.connectors, ...deps.platforms.planned].map(({ slug }) => slug),
-    status: assignmentStatuses,
-    type: contentTypes,
+    platform: connectors.map(({ slug }) => slug),
+    slug: [...connectors, ...planned].map(({ slug }) => slug),
   };
   const values = (known[argument.name] ?? []).filter((value) => value.startsWith(argument.value.toLowerCase()));
   return { completion: { values: values.slice(0, 100), total: values.length, hasMore: values.length > 100 } };

@@ -98,6 +98,12 @@ function offered(all: readonly Resource[], caller: Caller): Resource[] {
   return all.filter(({ op }) => op === undefined || isAllowed(caller, op.access));
 }
 
+/** The members of a template that is offered; undefined for any other. */
+export function templateMembers(all: readonly Resource[], template: string, caller: Caller): string[] | undefined {
+  const known = offered(all, caller).some(({ uri }) => uri === template && isTemplate(uri));
+  return known ? [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '') : undefined;
+}
+
 type Found = { resource: Resource; members: Record<string, string> };
 
 function find(all: readonly Resource[], uri: string): Found | undefined {

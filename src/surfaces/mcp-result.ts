@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { toCredits } from '../domain/credits.ts';
-import { DomainError, type ErrorKind } from '../domain/errors.ts';
+import { errorCodes } from '../domain/error-codes.ts';
+import { DomainError } from '../domain/errors.ts';
 import type { McpFace, Operation, Outcome } from '../operation.ts';
 import { errorBody, publicError } from './errors.ts';
 import { schemasOf } from './schemas.ts';
@@ -60,18 +61,8 @@ function narrower(op: Operation, output: unknown, tokens: number): string {
   return ways.length > 0 ? `Call again ${ways.join(', or ')}.` : 'The REST API gives it whole.';
 }
 
-const nextSteps: Partial<Record<ErrorKind, string>> = {
-  invalid: 'Correct the named fields and call again.',
-  payment: 'Do not repeat the call; ask the user to add credits.',
-  not_found: 'Check the id with the matching list tool.',
-  throttled: 'Wait, then call again.',
-  unavailable: 'Wait a little, then call again.',
-  internal: 'Call again once; if it fails again, tell the user the incident id.',
-};
-
 function errorText(error: DomainError): string {
   const fields = Object.entries(error.extras.details ?? {}).map(([field, texts]) => `${field} ${texts.join(', ')}`);
   const details = fields.length > 0 ? ` (${fields.join('; ')})` : '';
-  const next = nextSteps[error.kind];
-  return `${error.code}: ${error.message}${details}${next ? ` ${next}` : ''}`;
+  return `${error.code}: ${error.message}${details} ${errorCodes[error.code].next}`;
 }

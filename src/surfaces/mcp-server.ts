@@ -6,22 +6,24 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
-import { type Caller, isAllowed } from '../domain/caller.ts';
+import type { Scope } from '../domain/access.ts';
+import { type Caller, isAllowed, scopeLacking } from '../domain/caller.ts';
 import type { Ask } from '../domain/conversation.ts';
 import { execute, type McpFace, type Operation } from '../operation.ts';
 import type { Catalog } from './catalog.ts';
 import { confirmation } from './mcp-confirm.ts';
-import { complete, findPrompt, listPrompts, type Prompt, promptResult } from './mcp-prompts.ts';
+import { complete, findPrompt, listPrompts, type Prompt, promptArguments, promptResult } from './mcp-prompts.ts';
 import {
   listResources,
   listResourceTemplates,
   type Resource,
   readResource,
   resourceOperation,
+  templateMembers,
 } from './mcp-resources.ts';
 import { assertFits, toolFailure, toolResult } from './mcp-result.ts';
 import { roundOf, type Told } from './mcp-rounds.ts';
-import { type JsonSchema, schemasOf } from './schemas.ts';
+import { schemasOf, shallow } from './schemas.ts';
 
 type Tool = { op: Operation; face: McpFace<unknown>; listed: object };
 
@@ -40,15 +42,21 @@ export function offerOf({ operations, prompts, resources }: Catalog): Offer {
   return { tools: new Map(tools), prompts, resources };
 }
 
-/** The operation a message would run, for the scope check before dispatch; read from the body, never from a header. */
-export function operationOf(
-  offer: Offer,
+/** The scopes a caller lacks for a message, checked before dispatch; read from the body, never from a header. */
+export function lackingScopes(
+  { tools, prompts, resources }: Offer,
   message: { method?: unknown; params?: { name?: unknown; uri?: unknown } },
-): Operation | undefined {
-  const name = message.params?.name;
-  if (message.method === 'tools/call') return typeof name === 'string' ? offer.tools.get(name)?.op : undefined;
-  if (message.method === 'resources/read') return resourceOperation(offer.resources, message.params?.uri);
-  return undefined;
+  caller: Caller,
+): Scope[] {
+  const { name, uri } = message.params ?? {};
+  if (message.method === 'prompts/get') {
+    const prompt = prompts.find((candidate) => candidate.name === name);
+    return prompt?.scopes.filter((scope) => !caller.scopes.has(scope)) ?? [];
+  }
+  const tool = message.method === 'tools/call' && typeof name === 'string' ? tools.get(name)?.op : undefined;
+  const op = tool ?? (message.method === 'resources/read' ? resourceOperation(resources, uri) : undefined);
+  const lacking = op && scopeLacking(caller, op.access);
+  return lacking ? [lacking] : [];
 }
 
 const info = { name: 'pharlo', title: 'Pharlo', version: '0.1.0' };
@@ -111,7 +119,14 @@ export function createServer(deps: Deps, offer: Offer, asking: Asking): Server {
     const round = await asked(deps, prompt, given, callOf(mcpReq));
     return 'question' in round ? round.question : promptResult(prompt, round.given as Record<string, string>);
   });
-  server.setRequestHandler('completion/complete', ({ params }) => complete(deps, params.argument));
+  server.setRequestHandler('completion/complete', ({ params }) => {
+    const { ref, argument } = params;
+    const names =
+      ref.type === 'ref/prompt'
+        ? promptArguments(prompts, ref.name, caller)
+        : templateMembers(resources, ref.uri, caller);
+    return complete(deps, names, argument);
+  });
   return server;
 }
 
@@ -173,7 +188,7 @@ function listEntry(op: Operation): object {
     title: op.title,
     description: op.description,
     inputSchema: input,
-    outputSchema: output satisfies JsonSchema,
+    outputSchema: shallow(output),
     annotations: {
       title: op.title,
       readOnlyHint: readOnly,

@@ -7,7 +7,7 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
-import { type Caller, scopeLacking } from '../domain/caller.ts';
+import type { Caller } from '../domain/caller.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
@@ -15,7 +15,7 @@ import { watchAssignments } from '../watch.ts';
 import { isJson, parseJson, readText } from './body.ts';
 import type { Catalog } from './catalog.ts';
 import { type Listening, listen, listenUris } from './mcp-listen.ts';
-import { createServer, type Offer, offerOf, operationOf } from './mcp-server.ts';
+import { createServer, lackingScopes, type Offer, offerOf } from './mcp-server.ts';
 
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
 /** Only revision 2025-03-26 knows arrays; it is also what a missing version header means. */
@@ -117,9 +117,8 @@ function arrayProblem(request: Request, body: unknown): Response | undefined {
 function missingScope({ deps, offer }: Endpoint, body: unknown, caller: Caller): Response | undefined {
   const missing = new Set<Scope>();
   for (const message of Array.isArray(body) ? body : [body]) {
-    const op = message !== null && typeof message === 'object' ? operationOf(offer, message) : undefined;
-    const lacking = op && scopeLacking(caller, op.access);
-    if (lacking) missing.add(lacking);
+    const lacking = message !== null && typeof message === 'object' ? lackingScopes(offer, message, caller) : [];
+    for (const scope of lacking) missing.add(scope);
     const listens = listenUris(message)?.some((uri) => uri.startsWith('pharlo://assignments/'));
     if (listens && !caller.scopes.has('assignments:read')) missing.add('assignments:read');
   }

@@ -72,7 +72,11 @@ test('prompts are offered to those who may use their tools, and carry their argu
     (fewer as { prompts: { name: string }[] }).prompts.map(({ name }) => name),
     ['check_health'],
   );
-  const { error } = await ask('prompts/get', { name: 'publish_now' }, narrow);
+  const refused = await ask('prompts/get', { name: 'publish_now' }, narrow);
+  assert.equal(refused.status, 403);
+  const wanted = 'assignments:read assignments:write connections:read connections:write platforms:read';
+  assert.ok(refused.headers.get('www-authenticate')?.includes(`scope="${wanted}"`));
+  const { error } = await ask('prompts/get', { name: 'nothing' }, narrow);
   assert.equal(error?.code, -32602);
 });
 
@@ -80,4 +84,19 @@ test('completion suggests platforms by their beginning', async () => {
   const ref = { type: 'ref/prompt', name: 'connect_channel' };
   const { result } = await ask('completion/complete', { ref, argument: { name: 'platform', value: 'you' } });
   assert.deepEqual((result as { completion: { values: string[] } }).completion.values, ['youtube']);
+  const template = { type: 'ref/resource', uri: 'pharlo://platforms/{slug}' };
+  const { result: planned } = await ask('completion/complete', {
+    ref: template,
+    argument: { name: 'slug', value: 'tik' },
+  });
+  assert.deepEqual((planned as { completion: { values: string[] } }).completion.values, ['tiktok']);
+  for (const [other, name] of [
+    [{ type: 'ref/prompt', name: 'nothing' }, 'platform'],
+    [{ type: 'ref/prompt', name: 'connect_channel' }, 'slug'],
+    [{ type: 'ref/resource', uri: 'pharlo://platforms' }, 'slug'],
+    [{ type: 'ref/resource', uri: 'pharlo://nothing/{slug}' }, 'slug'],
+  ] as const) {
+    const { error } = await ask('completion/complete', { ref: other, argument: { name, value: '' } });
+    assert.equal(error?.code, -32602, JSON.stringify(other));
+  }
 });
