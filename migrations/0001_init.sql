@@ -2,6 +2,14 @@
 create function pharlo_now() returns timestamptz
   language sql stable parallel safe as 'select statement_timestamp()';
 
+-- A time-ordered UUID (version 7, RFC 9562 §5.7), in order to the microsecond, for rows that SQL itself makes.
+create function pharlo_new_id() returns uuid
+  language sql volatile as $$
+    select encode(overlay(uuid_send(gen_random_uuid())
+      placing substring(int8send(us / 1000) from 3) || int2send((28672 + us % 1000 * 4)::int2) from 1 for 8), 'hex')::uuid
+    from (select (extract(epoch from pharlo_now()) * 1000000)::bigint as us) as clock
+  $$;
+
 -- Credits are hundredths throughout; monthly_credits null = unlimited.
 create table plans (
   slug text primary key,
@@ -282,6 +290,56 @@ create table assignment_events (
   primary key (assignment_id, sequence),
   foreign key (workspace_id, assignment_id) references assignments (workspace_id, id) on delete cascade
 );
+
+-- Webhooks --------------------------------------------------------------------------------------------------------
+
+-- What a workspace signs its deliveries with, made when it is first needed; all sealed.
+create table webhook_secrets (
+  workspace_id uuid primary key references workspaces (id),
+  secret bytea not null,
+  -- signs beside the new one until then
+  previous bytea,
+  previous_until timestamptz
+);
+create index webhook_secrets_previous on webhook_secrets (previous_until) where previous is not null;
+
+-- One row per transition and receiver, written with the transition; the row is the job and the log.
+create table deliveries (
+  id uuid primary key default pharlo_new_id(),
+  workspace_id uuid not null references workspaces (id),
+  -- null = a test by a caller who sees the whole workspace
+  organization_id uuid,
+  -- null = a test
+  assignment_id uuid,
+  url text not null,
+  event text not null,
+  -- of the assignment's timeline
+  sequence int not null,
+  -- what is sent and signed, byte for byte
+  body text not null,
+  status text not null default 'pending' check (status in ('pending', 'delivered', 'failed')),
+  -- a newer one of the same assignment waits behind it
+  overtaken boolean not null default false,
+  http_status int,
+  attempts int not null default 0,
+  last_attempt_at timestamptz,
+  last_error text,
+  duration_ms int,
+  due_at timestamptz,
+  lease_until timestamptz,
+  lease_token uuid,
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
+  unique (workspace_id, id),
+  constraint deliveries_sequence unique (assignment_id, sequence),
+  foreign key (workspace_id, organization_id) references organizations (workspace_id, id),
+  foreign key (workspace_id, assignment_id) references assignments (workspace_id, id) on delete cascade
+);
+create index deliveries_list on deliveries (workspace_id, created_at desc, id desc);
+create index deliveries_status on deliveries (workspace_id, status, created_at desc, id desc);
+create index deliveries_due on deliveries (due_at) where due_at is not null;
+create index deliveries_leased on deliveries (workspace_id) where lease_until is not null;
+create index deliveries_ended on deliveries (created_at) where status <> 'pending';
 
 -- Credits and audit -----------------------------------------------------------------------------------------------
 

@@ -21,4 +21,4 @@ export type Deps = {
   nudge: (kind: JobKind) => void;
 };
 
-export type JobKind = 'publish' | 'refresh-tokens' | 'sweep';
+export type JobKind = 'publish' | 'refresh-tokens' | 'deliver-webhook' | 'sweep';

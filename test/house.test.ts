@@ -34,7 +34,7 @@ const rooms: Record<string, RoomRule> = {
   'deps.ts': { may: '', types: 'config.ts domain log.ts net platforms store vault.ts' },
   'tokens.ts': { may: 'domain store platforms', types: 'deps.ts' },
   'media.ts': { may: 'domain net platforms', types: 'deps.ts' },
-  'callback.ts': { may: 'net', types: 'config.ts' },
+  'callback.ts': { may: 'net platforms store', types: 'config.ts deps.ts domain' },
   'connect.ts': { may: 'domain store platforms tokens.ts', types: 'deps.ts' },
   'watch.ts': { may: 'domain store', types: 'deps.ts' },
   'once.ts': { may: 'domain store', types: 'deps.ts' },

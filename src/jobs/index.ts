@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts';
+import { deliverKind } from './deliver-webhook.ts';
 import type { Kind } from './engine.ts';
 import { publishKind } from './publish.ts';
 import { refreshKind } from './refresh-tokens.ts';
@@ -6,5 +7,5 @@ import { sweepKind } from './sweep.ts';
 
 /** Every kind of job with its own slots. */
 export function jobKinds(deps: Deps): Kind[] {
-  return [publishKind(deps, 16), refreshKind(deps, 4), sweepKind(deps)];
+  return [publishKind(deps, 16), refreshKind(deps, 4), deliverKind(deps, 16), sweepKind(deps)];
 }

@@ -65,6 +65,7 @@ async function move(
     for (const status of passed) await appendEvent(tx, row, status, status === to.status ? options.detail : undefined);
     await options.charges?.(tx);
     if (!ended) tx.afterCommit(() => deps.nudge('publish'));
+    if (row.callbackUrl !== null && passed.length > 0) tx.afterCommit(() => deps.nudge('deliver-webhook'));
   });
 }
 

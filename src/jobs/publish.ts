@@ -53,6 +53,7 @@ export function publishKind(deps: Deps, slots: number): Kind {
     slots,
     async claim(limit, leaseToken) {
       const rows = await claimAssignments(deps.db, { limit, leaseToken, handlerVersion });
+      if (rows.some(({ callbackUrl }) => callbackUrl !== null)) deps.nudge('deliver-webhook');
       return rows.map((row) => jobOf(deps, row));
     },
     nextDue: () => msUntilNextDue(deps.db, handlerVersion),

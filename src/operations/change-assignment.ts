@@ -134,6 +134,7 @@ export const retryAssignment = operation({
     await appendEvent(tx, row, 'pending', 'retry');
     context.chargeTo(row.id);
     tx.afterCommit(() => deps.nudge('publish'));
+    tx.afterCommit(() => deps.nudge('deliver-webhook'));
     return readAssignment(tx, caller.workspaceId, row.id);
   },
 });
@@ -152,7 +153,7 @@ export const cancelAssignment = operation({
   rest: { method: 'DELETE', path: '/assignments/{assignmentId}', status: 204 },
   mcp: { text: describeAssignment },
   kind: 'write',
-  async handle({ assignmentId }, { caller, tx }) {
+  async handle({ assignmentId }, { deps, caller, tx }) {
     const row = await lockAssignment(tx, caller.workspaceId, assignmentId, caller.organizationId);
     if (!row) throw notFound('assignment');
     if (!isCancellable(row.status, row.intentDeadline !== null)) {
@@ -161,6 +162,7 @@ export const cancelAssignment = operation({
     await cancelRow(tx, caller.workspaceId, row.id);
     await appendEvent(tx, row, 'cancelled');
     await refundAssignment(tx, caller.workspaceId, row.id);
+    tx.afterCommit(() => deps.nudge('deliver-webhook'));
     return readAssignment(tx, caller.workspaceId, row.id);
   },
 });

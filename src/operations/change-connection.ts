@@ -80,7 +80,7 @@ export const deleteConnection = operation<z.infer<typeof connectionInput>, Recor
     await revoke(deps, row);
     return undefined;
   },
-  async handle({ connectionId }, { caller, tx }) {
+  async handle({ connectionId }, { deps, caller, tx }) {
     const row = await lockConnection(tx, caller.workspaceId, connectionId, caller.organizationId);
     if (!row) throw notFound('connection');
     await deleteRow(tx, row);
@@ -89,6 +89,7 @@ export const deleteConnection = operation<z.infer<typeof connectionInput>, Recor
       await appendEvent(tx, job, 'cancelled', 'connection_deleted');
       await refundAssignment(tx, row.workspaceId, job.id);
     }
+    tx.afterCommit(() => deps.nudge('deliver-webhook'));
     return {};
   },
 });

@@ -7,6 +7,7 @@ import { createAssignment } from './create-assignment.ts';
 import { getPlatformCapabilities, listPlatforms } from './platforms.ts';
 import { getChannelStats, getPostStats, getStatsOverview } from './stats.ts';
 import { checkOauthStatus, getOauthConnectUrl } from './tickets.ts';
+import { listWebhookDeliveries } from './webhooks.ts';
 
 /** Every capability, in the order in which lists show them. */
 export const operations: readonly Operation[] = [
@@ -26,6 +27,7 @@ export const operations: readonly Operation[] = [
   checkOauthStatus,
   listPlatforms,
   getPlatformCapabilities,
+  listWebhookDeliveries,
   getPostStats,
   getStatsOverview,
 ];

@@ -1,5 +1,6 @@
 import type { AssignmentError, AssignmentStatus, ContentType, Media } from '../domain/assignment.ts';
 import { named, type Queryable, type Tx } from './db.ts';
+import { deliveriesOfEvents } from './deliveries.ts';
 
 export type AssignmentRow = {
   id: string;
@@ -234,11 +235,18 @@ export function lockCancellable(tx: Tx, workspaceId: string, connectionId: strin
 
 const appendEventStatement = named<[string, string, string, string | null], never>(
   'assignments_append_event',
-  `insert into assignment_events (workspace_id, assignment_id, sequence, status, detail)
-   select $1, $2, coalesce(max(sequence), -1) + 1, $3, $4 from assignment_events where assignment_id = $2`,
+  `with event as (
+     insert into assignment_events (workspace_id, assignment_id, sequence, status, detail)
+     select $1, $2, coalesce(max(sequence), -1) + 1, $3, $4 from assignment_events where assignment_id = $2
+     returning assignment_id, sequence, status, at
+   ), ${deliveriesOfEvents}
+   select`,
 );
 
-/** Writes a transition into the timeline; the caller holds the row's lock, so numbers have no gaps. */
+/**
+ * Writes a transition into the timeline, and what is to be told to its callback; the caller holds the row's lock, so
+ * numbers have no gaps.
+ */
 export async function appendEvent(tx: Tx, place: Place, status: AssignmentStatus, detail?: string): Promise<void> {
   await appendEventStatement(tx, place.workspaceId, place.id, status, detail ?? null);
 }

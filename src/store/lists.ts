@@ -11,6 +11,7 @@ import type { AssignmentRow } from './assignments.ts';
 import { assignmentColumns } from './assignments.ts';
 import { type ConnectionRow, connectionColumns } from './connections.ts';
 import type { Queryable } from './db.ts';
+import { type DeliveryRow, deliveryColumns } from './deliveries.ts';
 
 /** Composes SQL only; statements are sent by the caller's own connection. */
 const compiler = new Kysely<unknown>({
@@ -100,4 +101,23 @@ export function listConnections(
   if (filter.externalId) where.push(sql`external_id = ${filter.externalId}`);
   where.push(filter.includeInactive ? sql`deleted_at is null` : sql`is_active`);
   return list(on, 'connections', connectionColumns, where, slice);
+}
+
+export type DeliveryFilter = {
+  workspaceId: string;
+  organizationId?: string | undefined;
+  status?: string | undefined;
+  assignmentId?: string | undefined;
+  from?: Date | undefined;
+  to?: Date | undefined;
+};
+
+export function listDeliveries(on: Queryable, filter: DeliveryFilter, slice: Slice): Promise<Listing<DeliveryRow>> {
+  const where = [sql`workspace_id = ${filter.workspaceId}`];
+  if (filter.organizationId) where.push(sql`organization_id = ${filter.organizationId}`);
+  if (filter.status) where.push(sql`status = ${filter.status}`);
+  if (filter.assignmentId) where.push(sql`assignment_id = ${filter.assignmentId}`);
+  if (filter.from) where.push(sql`created_at >= ${filter.from}`);
+  if (filter.to) where.push(sql`created_at <= ${filter.to}`);
+  return list(on, 'deliveries', deliveryColumns, where, slice);
 }

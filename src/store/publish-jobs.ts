@@ -2,6 +2,8 @@ import type { AssignmentError, AssignmentStatus } from '../domain/assignment.ts'
 import { type AssignmentRow, assignmentColumns } from './assignments.ts';
 import { takeOverRefreshes } from './connections.ts';
 import { named, type Queryable, type Tx } from './db.ts';
+import { deliveriesOfEvents } from './deliveries.ts';
+import { takeOverDeliveries } from './delivery-jobs.ts';
 
 /** A claimed job: the row and the fencing token every later write must show. */
 export type ClaimedAssignment = AssignmentRow & {
@@ -43,7 +45,8 @@ const claimStatement = named<[number, string, number], ClaimedAssignment>(
             case when a.media = '[]' then 'processing' else 'uploading' end
      from ready join assignments a on a.id = ready_id
      where was = 'pending'
-   )
+     returning assignment_id, sequence, status, at
+   ), ${deliveriesOfEvents}
    update assignments
    set status = case when status <> 'pending' then status when media = '[]' then 'processing' else 'uploading' end,
        lease_until = pharlo_now() + interval '15 seconds', lease_token = $2, attempts = attempts + 1, stalls = stalls + 1,
@@ -225,9 +228,10 @@ const takeOver = named<[], { id: string }>(
   `update assignments set lease_until = null, lease_token = null where lease_token is not null returning id`,
 );
 
-/** Ends every claim at once, those on connections included. Only for a process that has proof of being the only worker (the data dir's lock). */
+/** Ends every claim at once, those on connections and deliveries included. Only for a process that has proof of being the only worker (the data dir's lock). */
 export async function takeOverLeases(on: Queryable): Promise<number> {
   await takeOverRefreshes(on);
+  await takeOverDeliveries(on);
   return (await takeOver(on)).length;
 }
 

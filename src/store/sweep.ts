@@ -21,6 +21,15 @@ const statements = [
     `delete from oauth_signing_keys
      where period < floor(extract(epoch from pharlo_now()) / ${keyPeriodSeconds}) - 1`,
   ),
+  named<[], never>(
+    'sweep_deliveries',
+    `delete from deliveries where status <> 'pending' and created_at < pharlo_now() - interval '90 days'`,
+  ),
+  named<[], never>(
+    'sweep_webhook_secrets',
+    `update webhook_secrets set previous = null, previous_until = null
+     where previous is not null and previous_until < pharlo_now()`,
+  ),
   named<[], never>('sweep_strangers', `delete from audit_strangers where minute < pharlo_now() - interval '90 days'`),
   named<[], never>('sweep_rate_limits', `delete from rate_limits where empty_at < pharlo_now()`),
 ];
