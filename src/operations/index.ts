@@ -7,7 +7,13 @@ import { createAssignment } from './create-assignment.ts';
 import { getPlatformCapabilities, listPlatforms } from './platforms.ts';
 import { getChannelStats, getPostStats, getStatsOverview } from './stats.ts';
 import { checkOauthStatus, getOauthConnectUrl } from './tickets.ts';
-import { listWebhookDeliveries } from './webhooks.ts';
+import {
+  getWebhookSecret,
+  listWebhookDeliveries,
+  redeliverWebhook,
+  rotateWebhookSecret,
+  testWebhook,
+} from './webhooks.ts';
 
 /** Every capability, in the order in which lists show them. */
 export const operations: readonly Operation[] = [
@@ -28,6 +34,10 @@ export const operations: readonly Operation[] = [
   listPlatforms,
   getPlatformCapabilities,
   listWebhookDeliveries,
+  redeliverWebhook,
+  testWebhook,
+  getWebhookSecret,
+  rotateWebhookSecret,
   getPostStats,
   getStatsOverview,
 ];
