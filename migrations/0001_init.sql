@@ -50,6 +50,11 @@ create table api_keys (
   hint text not null,
   key_hash bytea not null constraint api_keys_hash unique,
   scopes text[] not null,
+  -- the most it may spend in one cycle, with the grants it gave; null = as much as the workspace has
+  spending_limit bigint check (spending_limit >= 0),
+  -- spent in the cycle that began at spent_since, refunds taken off; kept only under a limit
+  spent bigint not null default 0,
+  spent_since timestamptz,
   expires_at timestamptz,
   revoked_at timestamptz,
   created_at timestamptz not null default pharlo_now(),
@@ -96,11 +101,12 @@ create table oauth_grants (
   revoked_at timestamptz,
   revoked_reason text,
   last_used_at timestamptz,
-  created_at timestamptz not null default pharlo_now(),
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   unique (workspace_id, id),
   foreign key (workspace_id, key_id) references api_keys (workspace_id, id)
 );
-create index oauth_grants_workspace on oauth_grants (workspace_id, created_at desc);
+create index oauth_grants_workspace on oauth_grants (workspace_id, created_at desc, id desc);
 create index oauth_grants_key on oauth_grants (key_id);
 create index oauth_grants_client on oauth_grants (client_id);
 
@@ -350,7 +356,7 @@ create table ledger (
   grant_id uuid,
   operation text not null,
   via text not null,
-  -- negative = spent, positive = returned
+  -- negative = spent, positive = returned or bought
   amount bigint not null,
   from_allocation bigint not null,
   from_topup bigint not null,
@@ -360,10 +366,11 @@ create table ledger (
   assignment_id uuid,
   -- the entry this one returns
   refunds bigint constraint ledger_refunded_once unique references ledger (id),
-  created_at timestamptz not null default pharlo_now(),
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now()),
   foreign key (workspace_id, assignment_id) references assignments (workspace_id, id)
 );
-create index ledger_workspace on ledger (workspace_id, id desc);
+create index ledger_workspace on ledger (workspace_id, created_at desc, id desc);
 create index ledger_assignment on ledger (assignment_id) where assignment_id is not null;
 create index ledger_reserved on ledger (expires_at) where state = 'reserved';
 
@@ -377,9 +384,10 @@ create table audit (
   outcome text not null,
   target text,
   network text,
-  at timestamptz not null default pharlo_now()
+  -- whole milliseconds: list cursors carry no more
+  created_at timestamptz not null default date_trunc('milliseconds', pharlo_now())
 );
-create index audit_workspace on audit (workspace_id, id desc);
+create index audit_workspace on audit (workspace_id, created_at desc, id desc);
 
 -- What was done, and what was refused, before anybody proved who they are: counted per network and minute.
 create table audit_strangers (

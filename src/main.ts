@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import { type App, createApp, createSandboxServer, openWorldStore } from './app.ts';
+import { creditsCommand, plansCommand } from './commands/billing.ts';
 import { type Command, type Io, UsageError } from './commands/command.ts';
+import { grantsCommand } from './commands/grants.ts';
 import { keysCommand, makeKey } from './commands/keys.ts';
+import { workspacesCommand } from './commands/workspaces.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkRuntime } from './runtime.ts';
 import { listen } from './serve.ts';
 import { listKeys } from './store/api-keys.ts';
 import { findWorkspace } from './store/workspaces.ts';
 
-const commands: readonly Command[] = [keysCommand];
+const commands: readonly Command[] = [workspacesCommand, keysCommand, grantsCommand, creditsCommand, plansCommand];
 
 const out = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);

@@ -6,7 +6,7 @@ import { type Hundredths, price, type Tier, toCredits } from './domain/credits.t
 import { DomainError, type FieldMessages, invalid, notFound } from './domain/errors.ts';
 import { insertAudit } from './store/audit.ts';
 import type { Queryable, Tx } from './store/db.ts';
-import { debit, readCreditsLeft, refundReservation, settle } from './store/ledger.ts';
+import { debit, readCreditsLeft, readKeyBudget, refundReservation, settle } from './store/ledger.ts';
 import { findOrganization } from './store/workspaces.ts';
 
 /** What a client may assume about a call; all four are told to MCP clients. */
@@ -56,6 +56,8 @@ export type WriteContext = Context & {
   replayed(): void;
   /** The assignment whose end decides over this charge. */
   chargeTo(assignmentId: string): void;
+  /** What was changed, for the audit trail. */
+  about(id: string): void;
 };
 
 type Body<I, O, P> =
@@ -162,7 +164,13 @@ async function run(op: Operation, input: unknown, context: Context, { accept }: 
   const prepared = await op.prepare?.(input, { ...context, requireCredits });
   stopIfGone(signal);
   return deps.db.transaction(async (tx) => {
-    const told = { amount, done: true, replayed: false, assignmentId: undefined as string | undefined };
+    const told = {
+      amount,
+      done: true,
+      replayed: false,
+      assignmentId: undefined as string | undefined,
+      target: undefined as string | undefined,
+    };
     const output = await op.handle(
       input,
       {
@@ -177,12 +185,16 @@ async function run(op: Operation, input: unknown, context: Context, { accept }: 
         },
         chargeTo: (id) => {
           told.assignmentId = id;
+          told.target = id;
+        },
+        about: (id) => {
+          told.target = id;
         },
       },
       prepared,
     );
     const cost = await charge({ db: tx }, op, caller, told.amount, told.assignmentId);
-    if (told.done) await insertAudit(tx, auditOf(op, caller, told.assignmentId));
+    if (told.done) await insertAudit(tx, auditOf(op, caller, told.target));
     const answer = checked(op, output);
     accept?.(answer);
     stopIfGone(signal);
@@ -236,15 +248,25 @@ async function charge(
 
 /** Throws `insufficient_credits` before a call does anything costly that a later debit would refuse. */
 async function assertAffordable(on: Queryable, caller: Caller, amount: Hundredths): Promise<void> {
-  const left = amount > 0 ? await readCreditsLeft(on, caller.workspaceId) : undefined;
-  if (left !== undefined && left < amount) throw await insufficient(on, caller, amount);
+  if (amount === 0) return;
+  const left = await readCreditsLeft(on, caller.workspaceId);
+  const budget = await readKeyBudget(on, caller.workspaceId, caller.keyId);
+  if ((left ?? amount) < amount || (budget?.left ?? amount) < amount) throw await insufficient(on, caller, amount);
 }
 
+/** Why a debit was refused: the workspace has too little, or the key has reached its own limit. */
 async function insufficient(on: Queryable, caller: Caller, amount: Hundredths): Promise<DomainError> {
-  const balance = toCredits((await readCreditsLeft(on, caller.workspaceId)) ?? 0);
+  const left = await readCreditsLeft(on, caller.workspaceId);
+  const budget = await readKeyBudget(on, caller.workspaceId, caller.keyId);
   const required = toCredits(amount);
-  const text = `This call costs ${required} credits and ${balance} are left.`;
-  return new DomainError('insufficient_credits', text, { required, balance });
+  const balance = left === undefined ? {} : { balance: toCredits(left) };
+  if (budget && budget.left < amount && (left ?? amount) >= amount) {
+    const most = toCredits(budget.most);
+    const text = `This call costs ${required} credits; of the ${most} its key may spend in a cycle ${toCredits(budget.left)} are left.`;
+    return new DomainError('user_spending_limit_exceeded', text, { required, ...balance });
+  }
+  const text = `This call costs ${required} credits and ${balance.balance ?? 0} are left.`;
+  return new DomainError('insufficient_credits', text, { required, balance: balance.balance ?? 0 });
 }
 
 async function narrow(deps: Deps, caller: Caller, organizationId: string | undefined): Promise<Caller> {

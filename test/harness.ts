@@ -28,7 +28,7 @@ export type Harness = AsyncDisposable & {
   /** A REST call with the key; `path` is below /api/v1. */
   rest(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<RestAnswer>;
   /** Another key of the default workspace. */
-  newKey(options?: { scopes?: string[]; organizationId?: string }): Promise<string>;
+  newKey(options?: { scopes?: string[]; organizationId?: string; spendingLimit?: number }): Promise<string>;
 };
 
 export type RestAnswer = { status: number; headers: Headers; body: Record<string, unknown> };

@@ -1,6 +1,9 @@
 import type { Config } from '../config.ts';
+import type { Hundredths } from '../domain/credits.ts';
 import type { Random } from '../domain/ids.ts';
+import type { Db } from '../store/db.ts';
 import type { Store } from '../store/open.ts';
+import { findWorkspace, type WorkspaceRow } from '../store/workspaces.ts';
 
 export type OpenedStore = AsyncDisposable & { store: Store; now: () => number; random: Random };
 
@@ -15,6 +18,21 @@ export type Command = {
   usage: readonly string[];
   run(args: string[], io: Io, config: Config): Promise<void>;
 };
+
+/** The workspace of that slug. Throws UsageError when there is none. */
+export async function requireWorkspace(db: Db, slug: string): Promise<WorkspaceRow> {
+  const workspace = await findWorkspace(db, slug);
+  if (!workspace) throw new UsageError(`There is no workspace "${slug}".`);
+  return workspace;
+}
+
+/** An amount of credits, at most two decimals, as hundredths. Throws UsageError. */
+export function parseCredits(text: string | undefined, name: string): Hundredths {
+  if (text === undefined || !/^\d{1,9}(\.\d{1,2})?$/.test(text)) {
+    throw new UsageError(`${name} must be a number of credits, at most two decimals.`);
+  }
+  return Math.round(Number(text) * 100);
+}
 
 /** The words of a command were off; without a message its usage is shown. */
 export class UsageError extends Error {}

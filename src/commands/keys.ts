@@ -3,15 +3,22 @@ import { expandScopes, requestableScopes, scopes } from '../domain/access.ts';
 import { hashSecret, isUuid, newApiKey, newId, type Random } from '../domain/ids.ts';
 import { insertKey, listKeys, revokeKey } from '../store/api-keys.ts';
 import type { Db } from '../store/db.ts';
-import { findOrganization, findWorkspace } from '../store/workspaces.ts';
-import { type Command, type Io, UsageError } from './command.ts';
+import { findOrganization } from '../store/workspaces.ts';
+import { type Command, type Io, parseCredits, requireWorkspace, UsageError } from './command.ts';
 
 export type Making = { db: Db; now: () => number; random: Random };
 
 /** Makes a key of a workspace; the only time it is seen. */
 export async function makeKey(
   { db, now, random }: Making,
-  key: { workspaceId: string; name: string; organizationId?: string; scopes?: readonly string[] },
+  key: {
+    workspaceId: string;
+    name: string;
+    organizationId?: string;
+    scopes?: readonly string[];
+    /** Hundredths of a credit in one cycle. */
+    spendingLimit?: number;
+  },
 ): Promise<{ id: string; key: string }> {
   const secret = newApiKey(random);
   const id = newId(now(), random);
@@ -23,6 +30,7 @@ export async function makeKey(
     keyHash: hashSecret(secret),
     scopes: key.scopes ? expandScopes(key.scopes) : scopes,
     ...(key.organizationId && { organizationId: key.organizationId }),
+    ...(key.spendingLimit !== undefined && { spendingLimit: key.spendingLimit }),
   });
   return { id, key: secret };
 }
@@ -31,7 +39,7 @@ export async function makeKey(
 export const keysCommand: Command = {
   name: 'keys',
   usage: [
-    'keys create [--workspace <slug>] [--name <text>] [--organization <id>] [--scopes <a,b>] [--json]',
+    'keys create [--workspace <slug>] [--name <text>] [--organization <id>] [--scopes <a,b>] [--spending-limit <credits>] [--json]',
     'keys list [--workspace <slug>] [--json]',
     'keys revoke <id> [--workspace <slug>] [--json]',
   ],
@@ -44,6 +52,7 @@ export const keysCommand: Command = {
         name: { type: 'string', default: 'Command line' },
         organization: { type: 'string' },
         scopes: { type: 'string' },
+        'spending-limit': { type: 'string' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -51,8 +60,7 @@ export const keysCommand: Command = {
     if (!['create', 'list', 'revoke'].includes(action ?? '')) throw new UsageError();
     await using opened = await io.openStore(config);
     const { db } = opened.store;
-    const workspace = await findWorkspace(db, values.workspace);
-    if (!workspace) throw new UsageError(`There is no workspace "${values.workspace}".`);
+    const workspace = await requireWorkspace(db, values.workspace);
     // Awaited here: the store must not close before they are done.
     if (action === 'list') await list(io, db, workspace.id, values.json);
     else if (action === 'revoke') await revoke(io, db, workspace.id, id, values.json);
@@ -60,7 +68,13 @@ export const keysCommand: Command = {
   },
 };
 
-type Values = { name: string; organization?: string | undefined; scopes?: string | undefined; json: boolean };
+type Values = {
+  name: string;
+  organization?: string | undefined;
+  scopes?: string | undefined;
+  'spending-limit'?: string | undefined;
+  json: boolean;
+};
 
 async function create(io: Io, making: Making, workspaceId: string, values: Values): Promise<void> {
   const asked = values.scopes?.split(',').map((name) => name.trim());
@@ -71,11 +85,13 @@ async function create(io: Io, making: Making, workspaceId: string, values: Value
     organization === undefined ||
     (isUuid(organization) && (await findOrganization(making.db, workspaceId, organization)));
   if (!known) throw new UsageError('--organization must be the id of an organization of that workspace.');
+  const most = values['spending-limit'];
   const made = await makeKey(making, {
     workspaceId,
     name: values.name,
     ...(organization && { organizationId: organization }),
     ...(asked && { scopes: asked }),
+    ...(most !== undefined && { spendingLimit: parseCredits(most, '--spending-limit') }),
   });
   io.out(values.json ? JSON.stringify({ key: made.key, id: made.id }) : made.key);
 }

@@ -72,9 +72,10 @@ export const updateAssignment = operation<UpdateInput, z.infer<typeof assignment
     const spec = contentSpec(deps, row.platform, row.type);
     return { media: await readMedia(deps, given, { spec, type: row.type, sandbox: row.sandbox, signal }) };
   },
-  async handle(input, { deps, caller, tx }, prepared) {
+  async handle(input, { deps, caller, tx, about }, prepared) {
     const row = await lockAssignment(tx, caller.workspaceId, input.assignmentId, caller.organizationId);
     if (!row) throw notFound('assignment');
+    about(row.id);
     const changed = { ...change(deps, row, input), media: prepared.media ?? row.media };
     const contentHash = hashContent({ type: row.type, ...changed });
     const same = contentHash.equals(row.contentHash);
@@ -153,9 +154,10 @@ export const cancelAssignment = operation({
   rest: { method: 'DELETE', path: '/assignments/{assignmentId}', status: 204 },
   mcp: { text: describeAssignment },
   kind: 'write',
-  async handle({ assignmentId }, { deps, caller, tx }) {
+  async handle({ assignmentId }, { deps, caller, tx, about }) {
     const row = await lockAssignment(tx, caller.workspaceId, assignmentId, caller.organizationId);
     if (!row) throw notFound('assignment');
+    about(row.id);
     if (!isCancellable(row.status, row.intentDeadline !== null)) {
       throw new DomainError('invalid_state', `This assignment is ${row.status} and can no longer be cancelled.`);
     }

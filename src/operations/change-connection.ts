@@ -39,13 +39,14 @@ export const updateConnection = operation({
   rest: { method: 'PATCH', path: '/connections/{connectionId}', status: 200 },
   mcp: { text: describeConnection },
   kind: 'write',
-  async handle({ connectionId, ...changes }, { deps, caller, tx }) {
+  async handle({ connectionId, ...changes }, { deps, caller, tx, about }) {
     const { name, isActive, externalId } = changes;
     if (Object.keys(changes).length === 0) {
       throw invalid({ body: ['must name at least one of name, isActive, externalId'] });
     }
     const row = await lockConnection(tx, caller.workspaceId, connectionId, caller.organizationId);
     if (!row) throw notFound('connection');
+    about(row.id);
     const changed = {
       name: name ?? row.name,
       isActive: isActive ?? row.isActive,
@@ -80,9 +81,10 @@ export const deleteConnection = operation<z.infer<typeof connectionInput>, Recor
     await revoke(deps, row);
     return undefined;
   },
-  async handle({ connectionId }, { deps, caller, tx }) {
+  async handle({ connectionId }, { deps, caller, tx, about }) {
     const row = await lockConnection(tx, caller.workspaceId, connectionId, caller.organizationId);
     if (!row) throw notFound('connection');
+    about(row.id);
     await deleteRow(tx, row);
     for (const job of await lockCancellable(tx, row.workspaceId, row.id)) {
       await cancelAssignment(tx, row.workspaceId, job.id);

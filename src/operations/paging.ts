@@ -17,17 +17,20 @@ export function listOf<T extends z.ZodType>(item: T) {
   });
 }
 
-/** Where in the list the asker stands. Throws `validation_failed` for page and cursor together or a foreign cursor. */
-export function sliceOf(asked: Asked): Slice & { page: number } {
+/**
+ * Where in the list the asker stands, whose rows have ids of that kind. Throws `validation_failed` for page and cursor
+ * together or a foreign cursor.
+ */
+export function sliceOf(asked: Asked, ids: 'uuid' | 'number' = 'uuid'): Slice & { page: number } {
   const page = asked.page ?? 1;
   const limit = asked.limit ?? 20;
   if (asked.cursor === undefined) return { page, limit, offset: (page - 1) * limit };
   if (asked.page !== undefined) throw invalid({ cursor: ['give either page or cursor'] });
-  return { page, limit, offset: 0, after: decode(asked.cursor) };
+  return { page, limit, offset: 0, after: decode(asked.cursor, ids) };
 }
 
 /** A page of rows in the envelope; `limit + 1` rows are not needed, a full page may have a next one. */
-export function envelope<R extends { createdAt: Date; id: string }, T>(
+export function envelope<R extends { createdAt: Date; id: string | number }, T>(
   listing: Listing<R>,
   slice: Slice & { page: number },
   toItem: (row: R) => T,
@@ -44,14 +47,15 @@ export function envelope<R extends { createdAt: Date; id: string }, T>(
   };
 }
 
-function encode(row: { createdAt: Date; id: string }): string {
+function encode(row: { createdAt: Date; id: string | number }): string {
   return Buffer.from(`${row.createdAt.getTime()}.${row.id}`).toString('base64url');
 }
 
-function decode(cursor: string): { createdAt: Date; id: string } {
+function decode(cursor: string, ids: 'uuid' | 'number'): { createdAt: Date; id: string } {
   // 13 digits reach the year 2286; more than PostgreSQL's calendar holds would be an error there.
   const [, ms, id] = /^(\d{1,13})\.(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (id === undefined || !isUuid(id)) {
+  const fits = id !== undefined && (ids === 'uuid' ? isUuid(id) : /^\d{1,15}$/.test(id));
+  if (!fits) {
     throw invalid({ cursor: ['must be the nextCursor of an earlier page'] });
   }
   return { createdAt: new Date(Number(ms)), id };

@@ -11,20 +11,32 @@ export type NewKey = {
   hint: string;
   keyHash: Buffer;
   scopes: readonly Scope[];
+  /** Hundredths of a credit it may spend in one cycle. */
+  spendingLimit?: number;
   expiresAt?: Date;
 };
 
-type Insert = [string, string, string | null, string, string, Buffer, readonly Scope[], Date | null];
+type Insert = [string, string, string | null, string, string, Buffer, readonly Scope[], Date | null, number | null];
 
 const insert = named<Insert, never>(
   'api_keys_insert',
-  `insert into api_keys (id, workspace_id, organization_id, name, hint, key_hash, scopes, expires_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+  `insert into api_keys (id, workspace_id, organization_id, name, hint, key_hash, scopes, expires_at, spending_limit)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 );
 
 export async function insertKey(on: Queryable, key: NewKey): Promise<void> {
-  const { id, workspaceId, organizationId, name, hint, keyHash, scopes, expiresAt } = key;
-  await insert(on, id, workspaceId, organizationId ?? null, name, hint, keyHash, scopes, expiresAt ?? null);
+  const {
+    id,
+    workspaceId,
+    organizationId = null,
+    name,
+    hint,
+    keyHash,
+    scopes,
+    expiresAt = null,
+    spendingLimit = null,
+  } = key;
+  await insert(on, id, workspaceId, organizationId, name, hint, keyHash, scopes, expiresAt, spendingLimit);
 }
 
 export type LiveKey = {

@@ -53,7 +53,12 @@ export function openDb(options: DbOptions): Db {
     connectionTimeoutMillis: 5_000,
     query_timeout: 20_000,
   });
-  pool.on('error', (error) => options.onError?.(error));
+  // A server that is stopped right after us still ends connections that are just closing; that is no error.
+  const closing = new AbortController();
+  const report = (error: Error) => {
+    if (!closing.signal.aborted) options.onError?.(error);
+  };
+  pool.on('error', report);
   const send = async <R>(client: pg.Pool | pg.PoolClient, statement: { text: string; values: unknown[] }) =>
     (await client.query(statement)).rows as R[];
   return {
@@ -89,10 +94,13 @@ export function openDb(options: DbOptions): Db {
     },
     async connect() {
       const client = new pg.Client({ connectionString: options.directUrl ?? options.url, types });
-      client.on('error', (error) => options.onError?.(error));
+      client.on('error', report);
       await client.connect();
       return client;
     },
-    [Symbol.asyncDispose]: () => pool.end(),
+    [Symbol.asyncDispose]: () => {
+      closing.abort();
+      return pool.end();
+    },
   };
 }

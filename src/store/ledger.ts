@@ -1,5 +1,6 @@
 import type { Caller } from '../domain/caller.ts';
 import type { Hundredths } from '../domain/credits.ts';
+import { topUp } from './billing.ts';
 import { named, type Queryable, type Tx } from './db.ts';
 
 export type Charge = {
@@ -36,6 +37,13 @@ const debitStatement = named<
      select *, case when monthly is null then 0 else least(allocation, $6::bigint) end as from_allocation,
             case when monthly is null then 0 else $6::bigint - least(allocation, $6::bigint) end as from_topup
      from locked
+   ), key as (
+     -- Locked after the workspace, always in this order; only keys under a limit are.
+     select k.id, k.spending_limit as most, spend.id as workspace, spend.over,
+            case when spend.over or k.spent_since is distinct from spend.cycle_started_at then 0 else k.spent end as spent
+     from spend join api_keys k on k.workspace_id = spend.id
+     where k.id = $2 and k.spending_limit is not null
+     for no key update of k
    ), paid as (
      update workspaces w
      set allocation_left = spend.allocation - spend.from_allocation,
@@ -45,8 +53,12 @@ const debitStatement = named<
                                 else w.cycle_resets_at end
      from spend
      where w.id = spend.id and spend.topup >= spend.from_topup
-     returning w.id, spend.from_allocation, spend.from_topup,
+       and not exists (select from key where key.spent + $6::bigint > key.most)
+     returning w.id, w.cycle_started_at, spend.from_allocation, spend.from_topup,
                case when spend.monthly is null then null else w.allocation_left + w.topup_left end as balance
+   ), counted as (
+     update api_keys k set spent = key.spent + $6::bigint, spent_since = paid.cycle_started_at
+     from key, paid where k.id = key.id
    ), entry as (
      insert into ledger (workspace_id, key_id, grant_id, operation, via, amount, from_allocation, from_topup,
                          assignment_id, state, expires_at)
@@ -85,7 +97,10 @@ export async function settle(on: Queryable, id: number): Promise<boolean> {
   return (await settleStatement(on, id)).length === 1;
 }
 
-/** What an ended cycle paid returns to the current one, so a cycle that is over is started anew first. */
+/**
+ * What an ended cycle paid returns to the current one, so a cycle that is over is started anew first. The workspace is
+ * locked before its keys, as in a debit: what a WITH changes and nobody reads comes after the main statement.
+ */
 const returnColumns = `
   back as (
     update ledger set state = 'refunded', expires_at = null from owed where ledger.id = owed.id
@@ -96,7 +111,12 @@ const returnColumns = `
     select workspace_id, key_id, grant_id, operation, via, -amount, -from_allocation, -from_topup, assignment_id,
            'settled', id
     from back
-    returning workspace_id, from_allocation, from_topup
+    returning workspace_id, key_id, amount, from_allocation, from_topup
+  ), per_key as (
+    select key_id, sum(amount) as amount from entry where key_id is not null group by key_id
+  ), uncounted as (
+    update api_keys k set spent = greatest(0, k.spent - per_key.amount)
+    from per_key where k.id = per_key.key_id and k.spending_limit is not null
   ), sums as (
     select workspace_id, -sum(from_allocation) as allocation, -sum(from_topup) as topup from entry group by workspace_id
   )
@@ -202,6 +222,22 @@ export async function readCreditsLeft(on: Queryable, workspaceId: string): Promi
   return (await leftStatement(on, workspaceId))[0]?.balance ?? undefined;
 }
 
+export type KeyBudget = { most: Hundredths; left: Hundredths };
+
+const budgetStatement = named<[string, string], KeyBudget>(
+  'ledger_key_budget',
+  `select k.spending_limit as most,
+          greatest(0, k.spending_limit - case when w.cycle_resets_at <= pharlo_now()
+                                                or k.spent_since is distinct from w.cycle_started_at then 0 else k.spent end) as left
+   from api_keys k join workspaces w on w.id = k.workspace_id
+   where k.workspace_id = $1 and k.id = $2 and k.spending_limit is not null`,
+);
+
+/** What a key under a spending limit may still spend in this cycle; undefined for one without. */
+export async function readKeyBudget(on: Queryable, workspaceId: string, keyId: string): Promise<KeyBudget | undefined> {
+  return (await budgetStatement(on, workspaceId, keyId))[0];
+}
+
 export type BalanceRow = {
   plan: string;
   planName: string;
@@ -218,7 +254,7 @@ const balanceStatement = named<[string], BalanceRow>(
           cycle.resets as "cycleResetsAt",
           case when cycle.over then coalesce(p.monthly_credits, 0) else w.allocation_left end + w.topup_left as balance,
           coalesce((select -sum(l.amount) from ledger l
-                    where l.workspace_id = w.id and l.created_at >= cycle.started), 0)::bigint as used
+                    where l.workspace_id = w.id and l.created_at >= cycle.started and l.operation <> '${topUp}'), 0)::bigint as used
    from workspaces w
    join plans p on p.slug = w.plan
    cross join lateral (

@@ -7,6 +7,10 @@ import {
   type RawBuilder,
   sql,
 } from 'kysely';
+import type { Scope } from '../domain/access.ts';
+import type { Via } from '../domain/caller.ts';
+import type { Hundredths } from '../domain/credits.ts';
+import { keyIsLive } from './api-keys.ts';
 import type { AssignmentRow } from './assignments.ts';
 import { assignmentColumns } from './assignments.ts';
 import { type ConnectionRow, connectionColumns } from './connections.ts';
@@ -26,7 +30,7 @@ const compiler = new Kysely<unknown>({
 type Fragment = RawBuilder<unknown>;
 
 /** Newest first. `after` continues behind a row (stable while rows are added); otherwise `offset` counts rows. */
-export type Slice = { limit: number; offset: number; after?: { createdAt: Date; id: string } };
+export type Slice = { limit: number; offset: number; after?: { createdAt: Date; id: string | number } };
 
 export type Listing<R> = { rows: R[]; total: number };
 
@@ -120,4 +124,95 @@ export function listDeliveries(on: Queryable, filter: DeliveryFilter, slice: Sli
   if (filter.from) where.push(sql`created_at >= ${filter.from}`);
   if (filter.to) where.push(sql`created_at <= ${filter.to}`);
   return list(on, 'deliveries', deliveryColumns, where, slice);
+}
+
+/** `organizationId` narrows to what was done with the keys of one organization. */
+type KeyedFilter = {
+  workspaceId: string;
+  organizationId?: string | undefined;
+  from?: Date | undefined;
+  to?: Date | undefined;
+};
+
+function keyedConditions({ workspaceId, organizationId, from, to }: KeyedFilter): Fragment[] {
+  const where = [sql`workspace_id = ${workspaceId}`];
+  if (organizationId) {
+    where.push(sql`key_id in (select id from api_keys
+      where workspace_id = ${workspaceId} and organization_id = ${organizationId})`);
+  }
+  if (from) where.push(sql`created_at >= ${from}`);
+  if (to) where.push(sql`created_at < ${to}`);
+  return where;
+}
+
+export type LedgerRow = {
+  id: number;
+  operation: string;
+  via: Via | 'operator';
+  amount: Hundredths;
+  state: 'settled' | 'reserved' | 'refunded';
+  assignmentId: string | null;
+  keyId: string | null;
+  grantId: string | null;
+  refunds: number | null;
+  createdAt: Date;
+};
+
+const ledgerColumns = `id, operation, via, amount, state, assignment_id as "assignmentId", key_id as "keyId",
+  grant_id as "grantId", refunds, created_at as "createdAt"`;
+
+export function listLedger(on: Queryable, filter: KeyedFilter, slice: Slice): Promise<Listing<LedgerRow>> {
+  return list(on, 'ledger', ledgerColumns, keyedConditions(filter), slice);
+}
+
+export type AuditRow = {
+  id: number;
+  action: string;
+  outcome: string;
+  target: string | null;
+  keyId: string | null;
+  grantId: string | null;
+  clientId: string | null;
+  network: string | null;
+  createdAt: Date;
+};
+
+const auditColumns = `id, action, outcome, target, key_id as "keyId", grant_id as "grantId", client_id as "clientId",
+  network, created_at as "createdAt"`;
+
+export function listAudit(
+  on: Queryable,
+  filter: KeyedFilter & { action?: string | undefined },
+  slice: Slice,
+): Promise<Listing<AuditRow>> {
+  const where = keyedConditions(filter);
+  if (filter.action) where.push(sql`action = ${filter.action}`);
+  return list(on, 'audit', auditColumns, where, slice);
+}
+
+export type GrantListRow = {
+  id: string;
+  clientId: string;
+  clientName: string;
+  redirectHost: string;
+  scopes: Scope[];
+  keyId: string;
+  isActive: boolean;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+  revokedAt: Date | null;
+};
+
+const grantListColumns = `id, client_id as "clientId", client_name as "clientName", redirect_host as "redirectHost",
+  scopes, key_id as "keyId", created_at as "createdAt", last_used_at as "lastUsedAt", revoked_at as "revokedAt",
+  revoked_at is null and exists (
+    select from api_keys k join workspaces w on w.id = k.workspace_id where k.id = key_id and ${keyIsLive}
+  ) as "isActive"`;
+
+export function listGrants(
+  on: Queryable,
+  { workspaceId, organizationId }: KeyedFilter,
+  slice: Slice,
+): Promise<Listing<GrantListRow>> {
+  return list(on, 'oauth_grants', grantListColumns, keyedConditions({ workspaceId, organizationId }), slice);
 }

@@ -52,6 +52,24 @@ export async function revokeGrant(
   return (await revoke(on, id, reason))[0];
 }
 
+const end = named<[string, string | null, string, string], { id: string }>(
+  'oauth_grants_end',
+  `update oauth_grants set revoked_at = pharlo_now(), revoked_reason = $4
+   where workspace_id = $1 and id = $3 and revoked_at is null
+     and ($2::uuid is null or key_id in (select id from api_keys where workspace_id = $1 and organization_id = $2))
+   returning id`,
+);
+
+/** As revokeGrant, for somebody of the workspace; `organizationId` narrows it to the keys of one organization. */
+export async function endGrant(
+  on: Queryable,
+  place: { workspaceId: string; organizationId?: string },
+  id: string,
+  reason: string,
+): Promise<boolean> {
+  return (await end(on, place.workspaceId, place.organizationId ?? null, id, reason)).length === 1;
+}
+
 const hasLive = named<[string], { found: boolean }>(
   'oauth_grants_has_live',
   `select exists (

@@ -19,6 +19,9 @@ export type ClaimedAssignment = AssignmentRow & {
   lookInMs: number | null;
 };
 
+/** What a suspended workspace has scheduled waits. */
+const mayWork = `exists (select from workspaces w where w.id = workspace_id and w.status = 'active')`;
+
 /**
  * The lease is 15 s; workers renew it well before. Every workspace's next job comes before any workspace's second, those
  * in flight counted. Nobody looks for an intended post before its deadline + 5 s.
@@ -31,6 +34,7 @@ const claimStatement = named<[number, string, number], ClaimedAssignment>(
      select id as queued_id, row_number() over (partition by workspace_id order by due_at) as place
      from assignments
      where due_at <= pharlo_now() and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $3
+       and ${mayWork}
    ), ready as (
      select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was,
             greatest(a.due_at, a.lease_until) as idle_since
@@ -240,6 +244,7 @@ const nextDue = named<[number], { ms: number | null }>(
   `select ceil(extract(epoch from min(due_at) - pharlo_now()) * 1000)::int as ms
    from (select due_at from assignments
          where due_at is not null and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $1
+           and ${mayWork}
          order by due_at limit 1) as first`,
 );
 

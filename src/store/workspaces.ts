@@ -66,3 +66,22 @@ export async function findOrganization(
 ): Promise<OrganizationRow | undefined> {
   return (await findOrganizationStatement(on, workspaceId, organizationId ?? null))[0];
 }
+
+const listStatement = named<[], WorkspaceRow & { plan: string; createdAt: Date }>(
+  'workspaces_list',
+  `select id, slug, name, status, plan, created_at as "createdAt" from workspaces order by created_at, id`,
+);
+
+export function listWorkspaces(on: Queryable): Promise<(WorkspaceRow & { plan: string; createdAt: Date })[]> {
+  return listStatement(on);
+}
+
+const setStatusStatement = named<[string, string], never>(
+  'workspaces_set_status',
+  'update workspaces set status = $2 where id = $1',
+);
+
+/** A suspended workspace's keys and tokens are refused from the next request on; what it has scheduled waits. */
+export async function setWorkspaceStatus(on: Queryable, id: string, status: 'active' | 'suspended'): Promise<void> {
+  await setStatusStatement(on, id, status);
+}
