@@ -44,7 +44,7 @@ export type World = {
 
 export type App = AsyncDisposable & {
   deps: Deps;
-  /** From now on the server tells that it is not ready, so that no new work is sent to it. */
+  /** From now on the server tells that it is not ready, so that no new work is sent to it; open streams end. */
   drain(): void;
   /** Serves one request; `peer` is the address of the other end of the connection. */
   fetch(request: Request, peer?: string): Promise<Response>;
@@ -84,13 +84,15 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
     const nudge = (kind: JobKind) => wake.engine?.nudge(kind);
     const deps: Deps = { config, db, now, random, vault, outgoing, platforms, log, nudge };
     const sandbox = servesSandbox(config) ? stack.use(createSandboxServer(config, { now, random })) : undefined;
-    const routes = allRoutes(deps, world);
+    const ending = new AbortController();
+    const routes = allRoutes(deps, world, ending.signal);
     const disposables = stack.move();
     const state = { draining: false };
     return {
       deps,
       drain: () => {
         state.draining = true;
+        ending.abort();
       },
       fetch: (request, peer) => serve({ deps, routes, sandbox, state }, request, peer),
       async work() {
@@ -108,7 +110,7 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
 
 type EdgeEnv = HttpEnv & { Bindings: HttpEnv['Variables'] };
 
-function allRoutes(deps: Deps, { recheckMs, extra }: Partial<World>): Hono<EdgeEnv> {
+function allRoutes(deps: Deps, { recheckMs, extra }: Partial<World>, ending: AbortSignal): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   app.use(async (c, next) => {
     c.set('network', c.env.network);
@@ -121,7 +123,7 @@ function allRoutes(deps: Deps, { recheckMs, extra }: Partial<World>): Hono<EdgeE
   app.get('/api/doc.json', (c) => c.json(document));
   app.route('/', homeRoutes(deps));
   app.route('/', oauthRoutes(deps));
-  app.route('/_mcp', mcpRoutes(deps, catalog, recheckMs === undefined ? {} : { recheckMs }));
+  app.route('/_mcp', mcpRoutes(deps, catalog, { recheckMs, ending }));
   app.route('/api/v1/oauth', connectRoutes(deps));
   app.route('/api/v1', restRoutes(deps, catalog.operations));
   return app;

@@ -28,6 +28,8 @@ export type Listening = {
   watcher: AssignmentWatcher;
   modern: McpHttpHandler;
   recheckMs: number;
+  /** Aborted when the server is about to stop, so that its clients go elsewhere. */
+  ending: AbortSignal;
   open: Map<string, number>;
 };
 
@@ -53,26 +55,27 @@ export async function listen(
   if ((open.get(holder) ?? 0) >= maxPerGrant)
     return { status: 429, message: `At most ${maxPerGrant} streams at once.` };
   open.set(holder, (open.get(holder) ?? 0) + 1);
-  const ending = new AbortController();
+  const refused = new AbortController();
+  const ending = AbortSignal.any([refused.signal, listening.ending]);
   const stopWatching = await watcher.watch(ids).catch((error: unknown) => {
     leave(open, holder);
     throw error;
   });
   const recheck = setInterval(async () => {
     const found = await authenticate(deps, request.headers.get('authorization'), 'mcp').catch(() => undefined);
-    if (found?.ok === false) ending.abort();
+    if (found?.ok === false) refused.abort();
   }, recheckMs);
   const end = () => {
     clearInterval(recheck);
     stopWatching();
     leave(open, holder);
   };
-  const signal = AbortSignal.any([request.signal, ending.signal]);
+  const signal = AbortSignal.any([request.signal, ending]);
   const streamed = new Request(request.url, { method: 'POST', headers: request.headers, signal });
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
   try {
     const response = await modern.fetch(streamed, { parsedBody: body, authInfo });
-    if (response.body) return new Response(whenOver(response.body, ending.signal, end), response);
+    if (response.body) return new Response(whenOver(response.body, ending, end), response);
     end();
     return response;
   } catch (error) {

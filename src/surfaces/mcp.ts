@@ -22,8 +22,12 @@ const knownOrigins = ['https://claude.ai', 'https://claude.com'];
 const arrayRevision = '2025-03-26';
 const maxArray = 20;
 
-/** The MCP endpoint: stateless, both protocol eras on one URL. Mounted at `/_mcp`. */
-export function mcpRoutes(deps: Deps, catalog: Catalog, { recheckMs = 15_000 } = {}): Hono<HttpEnv> {
+/** The MCP endpoint: stateless, both protocol eras on one URL; `ending` ends its streams. Mounted at `/_mcp`. */
+export function mcpRoutes(
+  deps: Deps,
+  catalog: Catalog,
+  { recheckMs = 15_000, ending }: { recheckMs?: number | undefined; ending: AbortSignal },
+): Hono<HttpEnv> {
   const offer = offerOf(catalog);
   const origins = [...knownOrigins, ...deps.config.allowedOrigins];
   const app = new Hono<HttpEnv>();
@@ -58,7 +62,7 @@ export function mcpRoutes(deps: Deps, catalog: Catalog, { recheckMs = 15_000 } =
     },
   );
   const watcher = watchAssignments(deps, (id) => modern.notify.resourceUpdated(`pharlo://assignments/${id}`));
-  const listening: Listening = { watcher, modern, recheckMs, open: new Map() };
+  const listening: Listening = { watcher, modern, recheckMs, ending, open: new Map() };
   app.all('/', (c) => serve({ deps, offer, listening }, c.req.raw));
   return app;
 }
@@ -91,12 +95,9 @@ async function serve(endpoint: Endpoint, request: Request): Promise<Response> {
   }
   const answer = await listen(deps, listening, { request, body, uris, caller: found.caller });
   if (answer instanceof Response) return answer;
-  return rpcError(
-    answer.status,
-    answer.status === 400 ? -32602 : -32600,
-    answer.message,
-    answer.status === 429 ? { 'retry-after': '15' } : {},
-  );
+  const { status, message } = answer;
+  const headers: Record<string, string> = status === 429 ? { 'retry-after': '15' } : {};
+  return rpcError(status, status === 400 ? -32602 : -32600, message, headers, idOf(body));
 }
 
 function arrayProblem(request: Request, body: unknown): Response | undefined {
@@ -124,7 +125,7 @@ function missingScope({ deps, offer }: Endpoint, body: unknown, caller: Caller):
   }
   if (missing.size === 0) return undefined;
   const headers = { 'www-authenticate': scopeChallenge(deps, caller.scopes, missing) };
-  return rpcError(403, -32600, `The token does not cover: ${[...missing].join(', ')}.`, headers);
+  return rpcError(403, -32600, `The token does not cover: ${[...missing].join(', ')}.`, headers, idOf(body));
 }
 
 async function dispatch(
@@ -161,9 +162,23 @@ async function alike(body: unknown, response: Response): Promise<Response> {
   return Response.json(Array.isArray(answer) ? answer : [answer]);
 }
 
-function rpcError(status: number, code: number, message: string, headers: Record<string, string> = {}): Response {
+type RpcId = string | number | null;
+
+/** The id that an error has to repeat; null for arrays and where none can be told. */
+function idOf(body: unknown): RpcId {
+  const id = body !== null && typeof body === 'object' && 'id' in body ? body.id : null;
+  return typeof id === 'string' || typeof id === 'number' ? id : null;
+}
+
+function rpcError(
+  status: number,
+  code: number,
+  message: string,
+  headers: Record<string, string> = {},
+  id: RpcId = null,
+): Response {
   return Response.json(
-    { jsonrpc: '2.0', error: { code, message }, id: null },
+    { jsonrpc: '2.0', error: { code, message }, id },
     { status, headers: { ...headers, 'cache-control': 'no-store' } },
   );
 }

@@ -15,13 +15,13 @@ after(() => pharlo[Symbol.asyncDispose]());
 const version = '2026-07-28';
 
 /** Opens a stream; `next` answers its messages one by one, undefined at its end. */
-async function open(token: string, uris: string[]) {
+async function open(token: string, uris: string[], on = pharlo) {
   const closing = new AbortController();
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': version,
     'io.modelcontextprotocol/clientCapabilities': {},
   };
-  const response = await fetch(`${pharlo.url}/_mcp`, {
+  const response = await fetch(`${on.url}/_mcp`, {
     method: 'POST',
     signal: closing.signal,
     headers: {
@@ -38,16 +38,18 @@ async function open(token: string, uris: string[]) {
       params: { _meta, notifications: { resourceSubscriptions: uris } },
     }),
   });
-  const messages = response.body ? read(response.body) : undefined;
+  const messages = response.status === 200 && response.body ? read(response.body) : undefined;
   return {
     status: response.status,
     headers: response.headers,
+    /** What a refusal says. */
+    refusal: async () => (await response.json()) as { id: unknown; error: { code: number } },
     next: async () => (await messages?.next())?.value,
     close: () => closing.abort(),
   };
 }
 
-type Message = { method?: string; error?: { code: number }; params?: { uri?: string } };
+type Message = { method?: string; params?: { uri?: string } };
 
 async function* read(body: ReadableStream<Uint8Array>): AsyncGenerator<Message, undefined> {
   let text = '';
@@ -102,11 +104,14 @@ test('what may not be seen cannot be listened to, and answers like what does not
   ] as const) {
     const stream = await open(token, [uri]);
     assert.equal(stream.status, 400, uri);
+    const { id, error } = await stream.refusal();
+    assert.deepEqual([id, error.code], ['stream', -32602], uri);
   }
   const narrow = await getToken(pharlo, { scope: 'platforms:read' });
   const refused = await open(narrow, [`pharlo://assignments/${id}`]);
   assert.equal(refused.status, 403);
   assert.match(refused.headers.get('www-authenticate') ?? '', /assignments:read/);
+  assert.equal((await refused.refusal()).id, 'stream');
 });
 
 test('a grant may hold five streams, and a closed one makes room', async () => {
@@ -131,5 +136,13 @@ test('a stream ends when its token does', async () => {
     values: [key.slice(-4)],
   });
   await revokeKey(pharlo.app.deps.db, pharlo.workspaceId, row?.id ?? '');
+  assert.equal(await stream.next(), undefined);
+});
+
+test('streams end when the server is about to stop', async () => {
+  await using other = await startHarness();
+  const stream = await open(await getToken(other), ['pharlo://platforms'], other);
+  assert.equal((await stream.next())?.method, 'notifications/subscriptions/acknowledged');
+  other.app.drain();
   assert.equal(await stream.next(), undefined);
 });
