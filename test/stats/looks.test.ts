@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import type { Caller } from '../../src/domain/caller.ts';
+import { execute } from '../../src/operation.ts';
+import { getChannelStats } from '../../src/operations/stats.ts';
 import type { Around, Call } from '../engine/platform.ts';
 import { ended, eventually, type Rig, startRig } from '../engine/rig.ts';
 import { callRest, type RestAnswer } from '../harness.ts';
@@ -24,7 +27,7 @@ before(async () => {
   token = await getToken(rig.pharlo);
   postId = (await rig.create()).id;
   await rig.until(postId, ended);
-  const scheduledAt = new Date(rig.pharlo.app.deps.now() + 3_600_000).toISOString();
+  const scheduledAt = new Date(rig.pharlo.app.deps.now() + 24 * 3_600_000).toISOString();
   scheduledId = (await rig.create({ scheduledAt })).id;
   const organizationId = randomUUID();
   await query(`insert into organizations (id, workspace_id, name, slug) values ($1, $2, 'Other', 'other')`, [
@@ -79,7 +82,8 @@ async function assertFree(status: number, code: string): Promise<RestAnswer[]> {
   return rest;
 }
 
-const isLook = ({ name }: Call) => /^GET .*\/v3\/(channels|videos)$/.test(name);
+const isLook = ({ name }: Pick<Call, 'name'>) => /^GET .*\/v3\/(channels|videos)$/.test(name);
+const looksSoFar = () => rig.platform.calls.filter((name) => isLook({ name })).length;
 const onLook =
   (answer: Around): Around =>
   (call, next) =>
@@ -192,6 +196,23 @@ test('a platform that is down or has had enough costs nothing and says when to c
   );
 });
 
+test('a platform that never answers is given up', async (t) => {
+  const deadlines: AbortController[] = [];
+  t.mock.method(AbortSignal, 'timeout', () => {
+    const deadline = new AbortController();
+    deadlines.push(deadline);
+    return deadline.signal;
+  });
+  const silent: Around = async (call) => {
+    for (const deadline of deadlines.splice(0)) deadline.abort(new DOMException('Too late.', 'TimeoutError'));
+    return call.hangUp();
+  };
+  await during(onLook(silent), async () => {
+    for (const answer of await assertFree(503, 'platform_unavailable'))
+      assert.match(errorOf(answer).message, /in time/);
+  });
+});
+
 test('what the platform refuses for good is told as what it is', async () => {
   const cases: [reason: string, status: number, code: string][] = [
     ['forbidden', 409, 'invalid_state'],
@@ -253,24 +274,42 @@ test('a token that ended is renewed before the question', async () => {
 
 test('who goes away before the platform answers pays nothing', async () => {
   const before = await balance();
-  const gone = new AbortController();
-  let release = () => {};
-  const hanging: Around = async (_call, next) => {
-    gone.abort();
-    await new Promise<void>((done) => {
-      release = done;
-    });
-    return next();
+  const { deps } = rig.pharlo.app;
+  const [key] = await query<{ id: string }>('select id from api_keys where organization_id is null limit 1');
+  const caller: Caller = {
+    via: 'rest',
+    workspaceId: rig.pharlo.workspaceId,
+    keyId: key?.id ?? '',
+    scopes: new Set(['connections:read']),
   };
-  await during(onLook(hanging), async () => {
-    const headers = { authorization: `Bearer ${rig.pharlo.key}` };
-    const call = fetch(`${rig.pharlo.url}/api/v1${channelPath()}`, { headers, signal: gone.signal });
-    await assert.rejects(call, { name: 'AbortError' });
-    await eventually(async () => (await query(`select 1 from ledger where state = 'reserved'`)).length === 0);
-    release();
-  });
-  assert.equal(await balance(), before);
-  assert.equal(rig.pharlo.logs.filter((line) => line.includes('"internal"')).length, 0);
+  const headers = { authorization: `Bearer ${rig.pharlo.key}` };
+  const ways = [
+    (signal: AbortSignal) => fetch(`${rig.pharlo.url}/api/v1${channelPath()}`, { headers, signal }),
+    (signal: AbortSignal) =>
+      execute(deps, getChannelStats, { connectionId: rig.connectionId }, caller, { signal }).catch((error) => {
+        assert.equal(error.code, 'call_cancelled');
+        throw error;
+      }),
+  ];
+  for (const ask of ways) {
+    const gone = new AbortController();
+    const answer = Promise.withResolvers<void>();
+    const hanging: Around = async (_call, next) => {
+      gone.abort();
+      await answer.promise;
+      return next();
+    };
+    await during(onLook(hanging), async () => {
+      await assert.rejects(ask(gone.signal), ({ name }) => name !== 'AssertionError');
+      await eventually(async () => (await query(`select 1 from ledger where state = 'reserved'`)).length === 0);
+      answer.resolve();
+    });
+    assert.equal(await balance(), before);
+  }
+  assert.deepEqual(
+    rig.pharlo.logs.filter((line) => line.includes('"level":"error"')),
+    [],
+  );
 });
 
 test('only a published post has statistics', async () => {
@@ -285,7 +324,7 @@ test('only a published post has statistics', async () => {
 
 test('what belongs to others answers as what does not exist, and so does another channel in the path', async () => {
   const random = randomUUID();
-  const calls = rig.platform.calls.length;
+  const calls = looksSoFar();
   const missing = await get(postPath(random, random));
   assert.equal(missing.status, 404);
   for (const answer of [
@@ -303,7 +342,7 @@ test('what belongs to others answers as what does not exist, and so does another
   const tool = async (assignmentId: string) =>
     (await callTool(rig.pharlo, stranger, 'get_post_stats', { assignmentId }))._meta['pharlo.io/error'];
   assert.deepEqual(await tool(postId), await tool(random));
-  assert.equal(rig.platform.calls.length, calls, 'no platform was asked');
+  assert.equal(looksSoFar(), calls, 'no platform was asked');
   await assertNothingReserved();
 });
 
@@ -331,9 +370,9 @@ test('each question needs its scope', async () => {
 
 test('a channel that only a person can repair says so', async () => {
   await query('update connections set token_revoked_at = now()');
-  const calls = rig.platform.calls.length;
+  const calls = looksSoFar();
   await assertFree(409, 'reconnect_required');
-  assert.equal(rig.platform.calls.length, calls);
+  assert.equal(looksSoFar(), calls);
 });
 
 test('a post outlives its channel here, but its numbers cannot be asked for', async () => {
