@@ -28,6 +28,7 @@ async function call(
   given: unknown = input,
   elicitation: object | boolean = true,
   bearer = token,
+  tool = 'cancel_assignment',
 ) {
   const asks = elicitation === true ? { form: {} } : elicitation;
   const capabilities = asks ? { elicitation: asks } : {};
@@ -39,9 +40,9 @@ async function call(
     jsonrpc: '2.0',
     id: 1,
     method: 'tools/call',
-    params: { name: 'cancel_assignment', arguments: given, _meta, ...extra },
+    params: { name: tool, arguments: given, _meta, ...extra },
   };
-  const headers = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'cancel_assignment' };
+  const headers = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': tool };
   const { body } = await rpc(pharlo, bearer, message, headers);
   return (body.result ?? { refused: body.error }) as Round;
 }
@@ -98,4 +99,18 @@ test('bad input is told before anybody is asked, and clients that cannot ask are
   assert.equal(errorOf(await call({}, input, false)), 'not_found');
   assert.equal(errorOf(await call({}, input, { url: {} })), 'not_found', 'a client that only opens links has no forms');
   assert.equal((await call({}, input, {})).resultType, 'input_required', 'a bare declaration means forms');
+});
+
+test('a dry run is not asked for, and a question says when it shows only a part', async () => {
+  const post = {
+    connectionId: randomUUID(),
+    type: 'video',
+    payload: { title: 'A title', description: 'long '.repeat(900) },
+    mediaUrl: 'https://media.example/video.mp4',
+  };
+  const create = (given: object) => call({}, given, true, token, 'create_assignment');
+  assert.equal(errorOf(await create({ ...post, dryRun: true })), 'not_found');
+  const asked = await create(post);
+  assert.equal(asked.resultType, 'input_required');
+  assert.match(JSON.stringify(asked.inputRequests), /A title.*… \(shortened\)/);
 });
