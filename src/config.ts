@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { defaultLimits, type Limits, parseLimits } from './domain/limits.ts';
 import { allowedHosts } from './net/urls.ts';
 
 export type Role = 'all' | 'web' | 'worker';
@@ -27,6 +28,7 @@ export type Config = Readonly<{
   redirectSchemes: readonly string[];
   /** What new access tokens look like; those of the other format go on until they end. */
   accessTokenFormat: 'opaque' | 'jwt';
+  limits: Limits;
   defaultPlan: string;
   plans: readonly Plan[];
   /** Origin of the sandbox networks, or undefined when they are off. */
@@ -91,6 +93,7 @@ export function readConfig(environment: Environment): Config {
       ['opaque', 'jwt'] as const,
       'opaque',
     ),
+    limits: readLimits(get('PHARLO_LIMITS')),
     plans,
     defaultPlan: readChoice(
       'PHARLO_DEFAULT_PLAN',
@@ -101,6 +104,15 @@ export function readConfig(environment: Environment): Config {
     sandboxUrl: readSandboxUrl(get('PHARLO_SANDBOX'), get('PHARLO_SANDBOX_URL'), { port, publicUrl, isLocal }),
     platform: (slug: string) => readPlatform(slug, get),
   });
+}
+
+function readLimits(text: string | undefined): Limits {
+  const limits = parseLimits(text ?? '');
+  if (limits) return limits;
+  const names = Object.keys(defaultLimits).join(', ');
+  throw new ConfigError(
+    `PHARLO_LIMITS must be name=count/unit[:burst] pairs, comma separated, e.g. api=50/s:200; names: ${names}.`,
+  );
 }
 
 function readPort(text: string | undefined): number {

@@ -1,3 +1,5 @@
+import { defaultLimits } from './domain/limits.ts';
+
 export type Setting = { name: string; fallback: string; text: string };
 
 /** Every setting that config.ts reads; the settings page is generated from it and a test compares the two. */
@@ -65,6 +67,13 @@ export const settings: readonly Setting[] = [
     name: 'PHARLO_DEFAULT_PLAN',
     fallback: 'unlimited on localhost, else starter',
     text: 'Plan of new workspaces.',
+  },
+  {
+    name: 'PHARLO_LIMITS',
+    fallback: Object.entries(defaultLimits)
+      .map(([name, limit]) => `${name}=${limit}`)
+      .join(', '),
+    text: 'Rate limits, comma separated: count per `s`, `m` or `h`, and after a colon how many at once.',
   },
   { name: 'PHARLO_SANDBOX', fallback: 'on', text: '`on` or `off`: the sandbox networks.' },
   {

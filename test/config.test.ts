@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, readConfig } from '../src/config.ts';
+import { parseLimits } from '../src/domain/limits.ts';
 
 const key = (fill: number) => Buffer.alloc(32, fill).toString('base64');
 const external = { DATABASE_URL: 'postgres://db.example/pharlo', PHARLO_SECRET_KEY: key(1) };
@@ -23,6 +24,7 @@ test('without settings everything runs on localhost with an embedded store', () 
     allowedPrivateHosts: [],
     redirectSchemes: [],
     accessTokenFormat: 'opaque',
+    limits: parseLimits(''),
     defaultPlan: 'unlimited',
     sandboxUrl: 'http://127.0.0.1:3000',
   });
@@ -139,6 +141,8 @@ const refused: Refused[] = [
   },
   { why: 'a script', names: 'PHARLO_REDIRECT_SCHEMES', environment: { PHARLO_REDIRECT_SCHEMES: 'a,javascript' } },
   { why: 'a URL', names: 'PHARLO_REDIRECT_SCHEMES', environment: { PHARLO_REDIRECT_SCHEMES: 'myapp://' } },
+  { why: 'a limit nobody knows', names: 'PHARLO_LIMITS', environment: { PHARLO_LIMITS: 'speed=1/s' } },
+  { why: 'a limit without unit', names: 'PHARLO_LIMITS', environment: { PHARLO_LIMITS: 'api=50' } },
   { why: 'no format', names: 'PHARLO_ACCESS_TOKEN_FORMAT', environment: { PHARLO_ACCESS_TOKEN_FORMAT: 'JWT' } },
   { why: 'no role', names: 'PHARLO_ROLE', environment: { PHARLO_ROLE: 'both' } },
   { why: 'a split role on the embedded store', names: 'PHARLO_ROLE', environment: { PHARLO_ROLE: 'worker' } },

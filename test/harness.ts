@@ -48,6 +48,7 @@ export async function startHarness(
     DATABASE_URL: database.url,
     DATABASE_DIRECT_URL: database.ownerUrl,
     PHARLO_SECRET_KEY: randomBytes(32).toString('base64'),
+    PHARLO_LIMITS: 'api=1000000/s',
     ...options.environment,
   };
   const config = readConfig(environment);

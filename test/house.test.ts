@@ -18,12 +18,12 @@ import {
 const rooms: Record<string, RoomRule> = {
   // Words and rules.
   domain: { may: '' },
-  'settings.ts': { may: '' },
+  'settings.ts': { may: 'domain' },
   'runtime.ts': { may: '' },
   'http.ts': { may: '', types: 'domain' },
   'log.ts': { may: '' },
   'vault.ts': { may: 'domain' },
-  'config.ts': { may: 'net' },
+  'config.ts': { may: 'domain net' },
   // What touches the world.
   net: { may: '' },
   store: { may: 'domain' },
@@ -38,13 +38,14 @@ const rooms: Record<string, RoomRule> = {
   'connect.ts': { may: 'domain store platforms tokens.ts', types: 'deps.ts' },
   'watch.ts': { may: 'domain store', types: 'deps.ts' },
   'once.ts': { may: 'domain store', types: 'deps.ts' },
+  'allowance.ts': { may: 'domain store', types: 'deps.ts' },
   'operation.ts': { may: 'domain store', types: 'deps.ts' },
   jobs: { may: 'domain store platforms callback.ts media.ts tokens.ts', types: 'deps.ts' },
   operations: { may: 'domain store platforms callback.ts media.ts tokens.ts operation.ts', types: 'deps.ts' },
   // Who gets in, and by which door.
   oauth: { may: 'domain store http.ts vault.ts', types: 'deps.ts net' },
   surfaces: {
-    may: 'domain operation.ts operations oauth connect.ts watch.ts once.ts http.ts',
+    may: 'domain operation.ts operations oauth allowance.ts connect.ts watch.ts once.ts http.ts',
     types: 'deps.ts config.ts log.ts',
   },
   commands: { may: 'domain store', types: 'config.ts' },

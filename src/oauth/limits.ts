@@ -1,4 +1,4 @@
-import type { RateLimit } from '../store/rate-limits.ts';
+import type { RateLimit } from '../domain/limits.ts';
 
 const hour = 3600;
 

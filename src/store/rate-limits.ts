@@ -1,7 +1,5 @@
+import type { RateLimit } from '../domain/limits.ts';
 import { named, type Queryable } from './db.ts';
-
-/** `burst` at once, then one more every `everySeconds`. */
-export type RateLimit = { everySeconds: number; burst: number };
 
 /**
  * GCRA in one statement: a row says when its subject's bucket is empty again, so there is nothing to refill or reset.
@@ -43,4 +41,45 @@ const returnStatement = named<[string, number], never>(
 /** Gives back what takeFromLimit counted, when it turned out not to count. */
 export async function returnToLimit(on: Queryable, subject: string, limit: RateLimit): Promise<void> {
   await returnStatement(on, subject, limit.everySeconds);
+}
+
+export type Allowance = {
+  taken: boolean;
+  /** Uses that are left at once. */
+  remaining: number;
+  /** Whole seconds until all of them are there again. */
+  resetSeconds: number;
+  /** Whole seconds until what was asked for would be given; 0 when it was. */
+  waitSeconds: number;
+};
+
+const allowanceStatement = named<[string, number, number], { taken: boolean; full: number }>(
+  'rate_limits_allowance',
+  `with taken as (
+     insert into rate_limits as l (subject, empty_at) values ($1, pharlo_now() + make_interval(secs => $2))
+     on conflict (subject) do update
+       set empty_at = greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2)
+       where greatest(l.empty_at, pharlo_now()) + make_interval(secs => $2) <= pharlo_now() + make_interval(secs => $3)
+     returning empty_at
+   )
+   select true as taken, extract(epoch from empty_at - pharlo_now())::float8 as full from taken
+   union all
+   select false, extract(epoch from empty_at - pharlo_now())::float8 from rate_limits
+   where subject = $1 and not exists (select from taken)`,
+);
+
+/** Counts several uses at once, all or none, and tells what is left. */
+export async function takeAllowance(
+  on: Queryable,
+  subject: string,
+  { everySeconds, burst }: RateLimit,
+  uses: number,
+): Promise<Allowance> {
+  const most = everySeconds * burst;
+  const [row] = await allowanceStatement(on, subject, everySeconds * uses, most);
+  // No row: another call of the same instant made the first one, which this statement cannot see.
+  const { taken, full } = row ?? { taken: false, full: most };
+  const remaining = Math.max(0, Math.floor((most - full) / everySeconds + 1e-6));
+  const waitSeconds = taken ? 0 : Math.max(1, Math.ceil(full + everySeconds * uses - most));
+  return { taken, remaining, resetSeconds: Math.max(0, Math.ceil(full)), waitSeconds };
 }

@@ -5,6 +5,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { countCalls } from '../allowance.ts';
 import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
 import type { Caller } from '../domain/caller.ts';
@@ -50,7 +51,7 @@ export function mcpRoutes(
         'mcp-session-id',
         'last-event-id',
       ],
-      exposeHeaders: ['www-authenticate'],
+      exposeHeaders: ['www-authenticate', 'retry-after'],
       maxAge: 600,
     }),
   );
@@ -63,15 +64,15 @@ export function mcpRoutes(
   );
   const watcher = watchAssignments(deps, (id) => modern.notify.resourceUpdated(`pharlo://assignments/${id}`));
   const listening: Listening = { watcher, modern, recheckMs, ending, open: new Map() };
-  app.all('/', (c) => serve({ deps, offer, listening }, c.req.raw));
+  app.all('/', (c) => serve({ deps, offer, listening }, c.req.raw, c.var.network));
   return app;
 }
 
 type Endpoint = { deps: Deps; offer: Offer; listening: Listening };
 
-async function serve(endpoint: Endpoint, request: Request): Promise<Response> {
-  const { deps, listening } = endpoint;
-  const found = await authenticate(deps, request.headers.get('authorization'), 'mcp');
+async function serve(endpoint: Endpoint, request: Request, network: string): Promise<Response> {
+  const { deps } = endpoint;
+  const found = await authenticate(deps, request.headers.get('authorization'), 'mcp', network);
   if (!found.ok) {
     const headers = { 'www-authenticate': challenge(deps, found.presented) };
     const isKey = /^bearer ds_live_/i.test(request.headers.get('authorization') ?? '');
@@ -87,15 +88,25 @@ async function serve(endpoint: Endpoint, request: Request): Promise<Response> {
     const tooLarge = error instanceof DomainError && error.code === 'body_too_large';
     return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
   }
-  const refused = arrayProblem(request, body) ?? missingScope(endpoint, body, found.caller);
-  if (refused) return refused;
+  const problem = arrayProblem(request, body);
+  if (problem) return problem;
+  const { headers, refused } = await countCalls(deps, found.caller, Array.isArray(body) ? body.length : 1);
+  const response = refused
+    ? rpcError(429, -32600, refused.message, { 'retry-after': String(refused.extras.retryAfterSeconds) }, idOf(body))
+    : (missingScope(endpoint, body, found.caller) ?? (await answer(endpoint, request, body, found.caller)));
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  return response;
+}
+
+async function answer(endpoint: Endpoint, request: Request, body: unknown, caller: Caller): Promise<Response> {
+  const { deps, listening } = endpoint;
   const uris = listenUris(body);
   if (uris === undefined || (await isLegacyRequest(request, body))) {
-    return dispatch(endpoint, request, body, found.caller);
+    return dispatch(endpoint, request, body, caller);
   }
-  const answer = await listen(deps, listening, { request, body, uris, caller: found.caller });
-  if (answer instanceof Response) return answer;
-  const { status, message } = answer;
+  const stream = await listen(deps, listening, { request, body, uris, caller });
+  if (stream instanceof Response) return stream;
+  const { status, message } = stream;
   const headers: Record<string, string> = status === 429 ? { 'retry-after': '15' } : {};
   return rpcError(status, status === 400 ? -32602 : -32600, message, headers, idOf(body));
 }

@@ -1,5 +1,6 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { routePath } from 'hono/route';
+import { countCalls } from '../allowance.ts';
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
 import { DomainError, invalid } from '../domain/errors.ts';
@@ -24,7 +25,7 @@ export function restRoutes(deps: Deps, operations: readonly Operation[]): Hono<H
     const face = op.rest;
     const path = face.path.replace(/\{(\w+)\}/g, ':$1');
     methods.set(path, [...(methods.get(path) ?? []), face.method]);
-    app.on(face.method, path, (c) => answer(deps, op, face, c.req.raw, c.req.param() as Record<string, string>));
+    app.on(face.method, path, (c) => answer(deps, op, face, c));
   }
   for (const [path, allowed] of methods) app.all(path, () => methodNotAllowed(allowed));
   return app;
@@ -44,14 +45,26 @@ function methodNotAllowed(allowed: string[]): Response {
   return Response.json({ error }, { status: 405, headers: { allow: allowed.join(', ') } });
 }
 
-async function answer(
+async function answer(deps: Deps, op: Operation, face: RestFace<unknown>, c: Context<HttpEnv>): Promise<Response> {
+  const caller = await callerOf(deps, c.req.raw, c.var.network);
+  const { headers, refused } = await countCalls(deps, caller);
+  const place = { route: routePath(c), method: c.req.method };
+  const response = refused
+    ? errorResponse(deps, refused)
+    : await run(deps, op, face, caller, c).catch((error: unknown) => errorResponse(deps, error, place));
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  return response;
+}
+
+async function run(
   deps: Deps,
   op: Operation,
   face: RestFace<unknown>,
-  request: Request,
-  params: Record<string, string>,
+  caller: Caller,
+  c: Context<HttpEnv>,
 ): Promise<Response> {
-  const caller = await callerOf(deps, request);
+  const request = c.req.raw;
+  const params = c.req.param() as Record<string, string>;
   const given = face.method === 'GET' || face.method === 'DELETE' ? queryOf(op, request) : await bodyOf(request);
   for (const name of Object.keys(params)) {
     if (name in given) throw invalid({ [name]: ['is told by the path'] });
@@ -65,8 +78,8 @@ async function answer(
   return Response.json(outcome.output, { status: face.statusOf?.(outcome.output) ?? face.status, headers });
 }
 
-async function callerOf(deps: Deps, request: Request): Promise<Caller> {
-  const found = await authenticate(deps, request.headers.get('authorization'), 'rest');
+async function callerOf(deps: Deps, request: Request, network: string): Promise<Caller> {
+  const found = await authenticate(deps, request.headers.get('authorization'), 'rest', network);
   if (found.ok) return found.caller;
   const text = 'Send a valid key or token as "Authorization: Bearer ...".';
   throw new DomainError('unauthenticated', text);
