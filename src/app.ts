@@ -27,7 +27,7 @@ import { mcpRoutes } from './surfaces/mcp.ts';
 import { isTrustedPeer, networkOf } from './surfaces/network.ts';
 import { openApi } from './surfaces/openapi.ts';
 import { restRoutes } from './surfaces/rest.ts';
-import { createVault } from './vault.ts';
+import { createVault, type Vault } from './vault.ts';
 
 /** What the world is made of; tests replace parts of it. */
 export type World = {
@@ -68,7 +68,7 @@ export async function createApp(config: Config, world: Partial<World> = {}): Pro
     );
     const { db } = store;
     await ensureDefaultWorkspace({ db, now, random }, config.defaultPlan);
-    const vault = createVault(config.secretKeys ?? [await readSecretKey(config.dataDir, random)], random);
+    const vault = await openVault(config, random);
     const outgoing = stack.use(
       createOutgoing({
         allowedPrivateHosts: config.allowedPrivateHosts,
@@ -176,7 +176,8 @@ export async function openWorldStore(config: Config): Promise<OpenedStore> {
   const random = randomBytes;
   const store = await openStore({ ...config, plans: plansOf(config), random, onError: () => {} });
   await ensureDefaultWorkspace({ db: store.db, now: Date.now, random }, config.defaultPlan);
-  return { store, now: Date.now, random, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  const vault = await openVault(config, random);
+  return { store, now: Date.now, random, vault, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -216,6 +217,10 @@ async function ensureDefaultWorkspace(deps: Pick<Deps, 'db' | 'now' | 'random'>,
   if (await findWorkspace(db, 'default')) return;
   const ids = { id: newId(now(), random), organizationId: newId(now(), random) };
   await db.transaction((tx) => insertWorkspace(tx, { ...ids, slug: 'default', name: 'Default', plan }));
+}
+
+async function openVault(config: Config, random: Random): Promise<Vault> {
+  return createVault(config.secretKeys ?? [await readSecretKey(config.dataDir, random)], random);
 }
 
 /** The sealing key of an embedded store: made once, kept beside it, readable by its owner only. */

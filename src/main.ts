@@ -4,6 +4,7 @@ import { creditsCommand, plansCommand } from './commands/billing.ts';
 import { type Command, type Io, UsageError } from './commands/command.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand, makeKey } from './commands/keys.ts';
+import { webhooksCommand } from './commands/webhooks.ts';
 import { workspacesCommand } from './commands/workspaces.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkRuntime } from './runtime.ts';
@@ -11,7 +12,14 @@ import { listen } from './serve.ts';
 import { listKeys } from './store/api-keys.ts';
 import { findWorkspace } from './store/workspaces.ts';
 
-const commands: readonly Command[] = [workspacesCommand, keysCommand, grantsCommand, creditsCommand, plansCommand];
+const commands: readonly Command[] = [
+  workspacesCommand,
+  keysCommand,
+  grantsCommand,
+  creditsCommand,
+  plansCommand,
+  webhooksCommand,
+];
 
 const out = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);

@@ -48,7 +48,7 @@ const rooms: Record<string, RoomRule> = {
     may: 'domain operation.ts operations oauth allowance.ts connect.ts watch.ts once.ts http.ts',
     types: 'deps.ts config.ts log.ts',
   },
-  commands: { may: 'domain store', types: 'config.ts' },
+  commands: { may: 'callback.ts domain store', types: 'config.ts vault.ts' },
   // The only places where the parts meet.
   'app.ts': {
     may: 'commands config.ts deps.ts domain http.ts jobs log.ts net oauth platforms sandbox store surfaces vault.ts',

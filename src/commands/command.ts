@@ -4,8 +4,9 @@ import type { Random } from '../domain/ids.ts';
 import type { Db } from '../store/db.ts';
 import type { Store } from '../store/open.ts';
 import { findWorkspace, type WorkspaceRow } from '../store/workspaces.ts';
+import type { Vault } from '../vault.ts';
 
-export type OpenedStore = AsyncDisposable & { store: Store; now: () => number; random: Random };
+export type OpenedStore = AsyncDisposable & { store: Store; now: () => number; random: Random; vault: Vault };
 
 /** What a command may use of the world. */
 export type Io = {
