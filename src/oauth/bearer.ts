@@ -6,6 +6,7 @@ import { noteGrantUsed } from '../store/oauth-grants.ts';
 import { type AccessRow, findAccessToken } from '../store/oauth-tokens.ts';
 import { type OAuthDeps, paths } from './context.ts';
 import { isSignedFor, keyIdOf } from './signing.ts';
+import { noteRefusal } from './strangers.ts';
 
 export type Authentication = { ok: true; caller: Caller; expiresAt?: number } | { ok: false; presented: boolean };
 
@@ -17,12 +18,20 @@ const bearer = /^bearer ([\w.~+/=-]+)$/i;
 
 /**
  * Says who sends this Authorization header. Nothing is remembered between requests, so that a revocation holds from
- * the next one on. `expiresAt` is epoch ms.
+ * the next one on. `expiresAt` is epoch ms. With a `network`, as in HttpEnv, what was presented in vain is counted.
  */
-export async function authenticate(deps: OAuthDeps, authorization: string | null, door: Door): Promise<Authentication> {
+export async function authenticate(
+  deps: OAuthDeps,
+  authorization: string | null,
+  door: Door,
+  network?: string,
+): Promise<Authentication> {
   const secret = bearer.exec(authorization ?? '')?.[1];
   const known = secret === undefined ? undefined : await identify(deps, secret, door);
-  return known ?? { ok: false, presented: /^bearer\s+\S/i.test(authorization ?? '') };
+  if (known) return known;
+  const presented = /^bearer\s+\S/i.test(authorization ?? '');
+  if (presented && network !== undefined) await noteRefusal(deps, network, 'access_refused', 'invalid_token');
+  return { ok: false, presented };
 }
 
 async function identify(deps: OAuthDeps, secret: string, door: Door): Promise<Authentication | undefined> {

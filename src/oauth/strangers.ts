@@ -1,9 +1,10 @@
-import { countStranger } from '../store/audit.ts';
+import { countRefusal } from '../store/audit.ts';
 import type { OAuthContext, OAuthDeps } from './context.ts';
 import { OAuthError, type OAuthErrorCode } from './errors.ts';
 
 /** What somebody unknown was refused. */
 type Refused =
+  | 'access_refused'
   | 'authorize_refused'
   | 'consent_refused'
   | 'deny'
@@ -22,7 +23,7 @@ export async function noteRefusal(
   outcome: OAuthErrorCode,
   clientId?: string,
 ): Promise<void> {
-  await countStranger(deps.db, { action: `oauth.${what}`, outcome, network, ...(clientId && { clientId }) });
+  await countRefusal(deps.db, { action: `oauth.${what}`, outcome, network, ...(clientId && { clientId }) });
 }
 
 /** Runs what serves one request of a stranger, and counts the error it answers with. */

@@ -5,6 +5,7 @@ import { runCommand } from '../command.ts';
 import {
   authorize,
   begin,
+  callMcp,
   codeVerifier,
   decide,
   exchange,
@@ -76,6 +77,10 @@ test('49 Audit: every event has its client, workspace and network, refusals of s
   await post(pharlo, '/oauth/mcp/introspect', { client_id: id, client_secret: 'x', token: 'y' }, from);
   await post(pharlo, '/oauth/mcp/revoke', { token: 'y' }, from);
 
+  for (let n = 0; n < 2; n++) await callMcp(pharlo, 'Bearer mcp_at_unknown', 'tools/list', {}, from);
+  await get(pharlo, '/api/v1/platforms', { authorization: 'Bearer ds_live_unknown', ...from });
+  await callMcp(pharlo, undefined, 'tools/list', {}, from);
+
   const lines = await query(
     pharlo,
     `select action, outcome, coalesce(target, '') as target from audit
@@ -108,6 +113,7 @@ test('49 Audit: every event has its client, workspace and network, refusals of s
       .map((row) => `${row.action} ${row.outcome} ${row.client_id === id ? 'known' : row.client_id} ${row.n}`)
       .sort(),
     [
+      'oauth.access_refused invalid_token  3',
       'oauth.authorize_refused invalid_client  1',
       'oauth.authorize_refused invalid_redirect_uri known 1',
       'oauth.authorize_refused invalid_scope known 1',

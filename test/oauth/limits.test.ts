@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countRefusal, countStranger } from '../../src/store/audit.ts';
 import { readLimit, returnToLimit, takeFromLimit } from '../../src/store/rate-limits.ts';
 import { createServer, outcome } from './server.ts';
 
@@ -75,4 +76,31 @@ test('good refreshes count per grant and a refused one burns nothing', async () 
   assert.equal(response.status, 200);
   ({ refresh_token } = (await response.json()) as { refresh_token: string });
   assert.match(refresh_token, /^mcp_rt_/);
+});
+
+test('refusals are counted without waiting for the disk, registrations within their transaction', async () => {
+  await using server = await createServer();
+  const { db } = server.deps;
+  const setting = { text: `select current_setting('synchronous_commit') as now`, values: [] };
+  const entry = { action: 'oauth.token_refused', outcome: 'invalid_grant', network: '192.0.2.1' };
+  await db.transaction(async (tx) => {
+    const [before] = await tx.query(setting);
+    await countStranger(tx, entry);
+    assert.deepEqual(await tx.query(setting), [before]);
+  });
+  const asked: unknown[] = [];
+  const watched = {
+    ...db,
+    query: <R>(statement: { text: string; values: unknown[] }) => {
+      asked.push(statement.text);
+      return db.query<R>(statement);
+    },
+  };
+  await Promise.all(Array.from({ length: 20 }, () => countRefusal(watched, { ...entry, clientId: 'c' })));
+  assert.ok(String(asked[0]).includes(`set_config('synchronous_commit', 'off', true)`));
+  const rows = await server.query('select client_id, sum(count)::int as n from audit_strangers group by 1 order by 1');
+  assert.deepEqual(rows, [
+    { client_id: '', n: 1 },
+    { client_id: 'c', n: 20 },
+  ]);
 });
