@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, execPath, stdout } from 'node:process';
 import { itemsOf } from '../test/checklist/items.ts';
-import { type Mutant, mutants } from '../test/checklist/mutants.ts';
+import { type Mutant, mutants } from '../test/checklist/mutants/index.ts';
 import { startTestServer } from '../test/test-server.ts';
 
 // Plants each mutant of the security checklist in a copy of its own and runs the test of its item there, which has to fail
@@ -27,7 +27,7 @@ async function copyTree(): Promise<AsyncDisposable & { path: string }> {
 async function fileOfItems(): Promise<Map<number, string>> {
   const folder = join(root, 'test/checklist');
   const files = new Map<number, string>();
-  for (const name of await readdir(folder)) {
+  for (const name of (await readdir(folder)).filter((one) => one.endsWith('.test.ts'))) {
     for (const item of itemsOf(await readFile(join(folder, name), 'utf8')))
       files.set(item, join('test/checklist', name));
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { scopes } from '../../src/domain/access.ts';
 import {
   type Answer,
@@ -13,6 +13,7 @@ import {
   type Fields,
   get,
   getCode,
+  type Harness,
   issuer,
   newClient,
   redirectUri,
@@ -25,6 +26,12 @@ import {
 } from './outside.ts';
 
 // Items 13 to 23 of the security checklist.
+
+let pharlo: Harness;
+before(async () => {
+  pharlo = await startPharlo();
+});
+after(() => pharlo[Symbol.asyncDispose]());
 
 /** Registered without a port, so that errors are sent there at once. */
 const local = 'http://localhost/cb';
@@ -41,7 +48,6 @@ function goesOn(answer: Answer, message = 'goes on'): void {
 }
 
 test('13 Unknown client or redirect URI: a page, never a Location', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [redirectUri, local] });
   for (const unknown of [`mcp_client_${'x'.repeat(22)}`, 'x', '', `${id}x`, id.toUpperCase(), '\u0000']) {
     assertPage(await authorize(pharlo, unknown), 400, JSON.stringify(unknown));
@@ -54,7 +60,6 @@ test('13 Unknown client or redirect URI: a page, never a Location', async () => 
 });
 
 test('14 Redirect exactness: no other spelling of a registered URI is taken', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const others = [
     `${redirectUri}/`,
@@ -91,7 +96,6 @@ test('14 Redirect exactness: no other spelling of a registered URI is taken', as
 });
 
 test('15 Loopback: the port may vary, nothing else; https has no such freedom', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [redirectUri, local, 'http://[::1]:9000/cb'] });
   for (const redirect_uri of [local, loopback, 'http://localhost:65535/cb', 'http://[::1]/cb', 'http://[::1]:1/cb']) {
     goesOn(await authorize(pharlo, id, { redirect_uri }), redirect_uri);
@@ -116,7 +120,6 @@ test('15 Loopback: the port may vary, nothing else; https has no such freedom', 
 });
 
 test('16 PKCE: missing, plain, unnamed and short challenges are invalid_request', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [local] });
   const cases: Fields[] = [
     { code_challenge: undefined },
@@ -163,7 +166,6 @@ test('17 Other flows: implicit, hybrid, other response modes and request objects
 });
 
 test('18 Repeated parameters: refused, whatever they are, but resource', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [local] });
   const path = authorizePath(id, { redirect_uri: loopback, scope: 'stats:read' });
   const repeated = (name: string, value: string) => get(pharlo, `${path}&${name}=${encodeURIComponent(value)}`);
@@ -181,7 +183,6 @@ test('18 Repeated parameters: refused, whatever they are, but resource', async (
 });
 
 test('19 State: returned verbatim, capped, and never a header of its own', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [local] });
   const at = (state: string, changes: Fields = {}) =>
     authorize(pharlo, id, { redirect_uri: loopback, state, ...changes });
@@ -218,7 +219,6 @@ test('19 State: returned verbatim, capped, and never a header of its own', async
 });
 
 test('20 Scope: missing means the default, partly unknown narrows, only unknown is invalid_scope', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [redirectUri, local] });
   const narrow = await newClient(pharlo, { client_name: 'Narrow', scope: 'stats:read platforms:read' });
   const granted = async (client: string, scope?: string) =>
@@ -235,7 +235,6 @@ test('20 Scope: missing means the default, partly unknown narrows, only unknown 
 });
 
 test('21 Resource: what is not ours is invalid_target; ours has four spellings', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo, { redirect_uris: [local] });
   const at = (value: string) => authorize(pharlo, id, { redirect_uri: loopback, resource: value });
   const foreign = [
@@ -258,7 +257,6 @@ test('21 Resource: what is not ours is invalid_target; ours has four spellings',
 });
 
 test('22 Redirect with a query of its own: it is kept, the answer stands behind it', async () => {
-  await using pharlo = await startPharlo();
   const uris = ['https://a.example/cb?tenant=1&x=%20', 'http://localhost/cb?tenant=1&x=%20'];
   const id = await newClient(pharlo, { redirect_uris: uris });
   for (const redirect_uri of uris) {
@@ -278,7 +276,6 @@ test('22 Redirect with a query of its own: it is kept, the answer stands behind 
 });
 
 test('23 No silent grant: a second visit with all cookies asks for the key again', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const page = await begin(pharlo, id);
   assert.ok(target(await decide(pharlo, page, 'authorize', pharlo.key)).searchParams.get('code'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { scopes, scopeTexts } from '../../src/domain/access.ts';
 import { newApiKey } from '../../src/domain/ids.ts';
 import {
@@ -27,6 +27,12 @@ import {
 } from './outside.ts';
 
 // Items 24 to 33 of the security checklist.
+
+let pharlo: Harness;
+before(async () => {
+  pharlo = await startPharlo();
+});
+after(() => pharlo[Symbol.asyncDispose]());
 
 /** The consent page and every error page there is. */
 async function everyPage(pharlo: Harness): Promise<Record<string, Answer>> {
@@ -56,7 +62,6 @@ async function everyPage(pharlo: Harness): Promise<Record<string, Answer>> {
 }
 
 test('24 Clickjacking: neither the page nor any error page can be framed', async () => {
-  await using pharlo = await startPharlo();
   for (const [name, { headers }] of Object.entries(await everyPage(pharlo))) {
     assert.match(headers.get('content-type') ?? '', /^text\/html/, name);
     assert.match(headers.get('content-security-policy') ?? '', /(^|; )frame-ancestors 'none'(;|$)/, name);
@@ -65,7 +70,6 @@ test('24 Clickjacking: neither the page nor any error page can be framed', async
 });
 
 test('25 Injection: no script, no form-action, and what a client says of itself stays text', async () => {
-  await using pharlo = await startPharlo();
   const hostile = `<img src=x onerror=alert(1)>"'</h1><script>alert(1)</script>`;
   const id = await newClient(pharlo, { client_name: hostile });
   const page = await begin(pharlo, id, { state: hostile });
@@ -89,7 +93,6 @@ test('25 Injection: no script, no form-action, and what a client says of itself 
 });
 
 test('26 CSRF and login CSRF: a form counts only from its own page, in its own browser, whole and in time', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const page = await begin(pharlo, id);
   const other = await begin(pharlo, id);
@@ -110,17 +113,16 @@ test('26 CSRF and login CSRF: a form counts only from its own page, in its own b
     const path = page.path.slice(0, offset) + flipped + page.path.slice(offset + 1);
     assertPage(await send({ ...page, path }), 400, `tampered at ${offset}`);
   }
-  assert.deepEqual(await query(pharlo, 'select id from oauth_grants'), []);
+  assert.deepEqual(await query(pharlo, 'select id from oauth_grants where client_id = $1', [id]), []);
   assert.ok(target(await send(page, { 'sec-fetch-site': 'same-origin' })), 'positive control');
   assert.ok(target(await send(other, { origin: issuer })), 'positive control');
-  await pharlo.advance(599_000);
+  await pharlo.advance(570_000);
   assert.equal((await show(pharlo, page)).status, 200);
-  await pharlo.advance(2_000);
+  await pharlo.advance(31_000);
   assertPage(await send(page), 400, 'expired');
 });
 
 test('27 Cookie: __Host-, Secure, HttpOnly, SameSite=Lax', async () => {
-  await using pharlo = await startPharlo();
   const answer = await authorize(pharlo, await newClient(pharlo));
   const pattern = /^__Host-pharlo_consent=[\w-]{22}; Path=\/; HttpOnly; Secure; SameSite=Lax$/;
   assert.match(answer.headers.get('set-cookie') ?? '', pattern);
@@ -130,7 +132,6 @@ test('27 Cookie: __Host-, Secure, HttpOnly, SameSite=Lax', async () => {
 });
 
 test('28 Phishing by open registration: the page says who asks, for what, and how little of it is certain', async () => {
-  await using pharlo = await startPharlo();
   const warning = /any program on this computer can claim this name/;
   const shown = async (redirect_uri: string, scope?: string) => {
     const id = await newClient(pharlo, { client_name: 'Official Claude', redirect_uris: [redirect_uri] });
@@ -257,7 +258,6 @@ async function shareSlower(pharlo: Harness, clientId: string, first: () => strin
 }
 
 test('30 Key hygiene: never in a URL, never reflected, never kept by the browser', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const page = await begin(pharlo, id);
   const { text } = await show(pharlo, page);
@@ -281,7 +281,6 @@ test('30 Key hygiene: never in a URL, never reflected, never kept by the browser
 });
 
 test('31 Redirect after the form: 302 or 303, which drop the form, never 307 or 308', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const page = await begin(pharlo, id);
   for (const decision of ['authorize', 'deny'] as const) {
@@ -294,7 +293,6 @@ test('31 Redirect after the form: 302 or 303, which drop the form, never 307 or 
 });
 
 test('32 Headers: not stored, no referrer to others, nothing from others, HTTPS only, no sniffing', async () => {
-  await using pharlo = await startPharlo();
   for (const [name, { headers, text }] of Object.entries(await everyPage(pharlo))) {
     assert.equal(headers.get('cache-control'), 'no-store', name);
     assert.equal(headers.get('referrer-policy'), 'same-origin', name);
@@ -313,13 +311,12 @@ test('32 Headers: not stored, no referrer to others, nothing from others, HTTPS 
 });
 
 test('33 Deny: access_denied with state and iss, without a key, and nothing is granted', async () => {
-  await using pharlo = await startPharlo();
   const id = await newClient(pharlo);
   const state = 'a&=%"<é';
   const { searchParams } = target(await decide(pharlo, await begin(pharlo, id, { state }), 'deny', ''));
   assert.deepEqual([...searchParams.keys()].sort(), ['error', 'error_description', 'iss', 'state']);
   const said = ['error', 'state', 'iss'].map((name) => searchParams.get(name));
   assert.deepEqual(said, ['access_denied', state, issuer]);
-  assert.deepEqual(await query(pharlo, 'select id from oauth_grants'), []);
+  assert.deepEqual(await query(pharlo, 'select id from oauth_grants where client_id = $1', [id]), []);
   await getTokens(pharlo, id);
 });

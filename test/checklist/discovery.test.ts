@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import {
   authorize,
   begin,
   callMcp,
   decide,
   get,
+  type Harness,
   issuer,
   newClient,
   redirectUri,
@@ -17,11 +18,16 @@ import {
 
 // Items 1 to 5 of the security checklist.
 
+let pharlo: Harness;
+before(async () => {
+  pharlo = await startPharlo();
+});
+after(() => pharlo[Symbol.asyncDispose]());
+
 const serverMetadata = '/.well-known/oauth-authorization-server';
 const resourceMetadata = '/.well-known/oauth-protected-resource';
 
 test('1 Mix-up by metadata: the issuer is byte for byte the configured origin, whatever Host says', async () => {
-  await using pharlo = await startPharlo();
   for (const path of [serverMetadata, `${serverMetadata}/_mcp`]) {
     const { status, json } = await get(pharlo, path);
     assert.deepEqual([status, json.issuer], [200, issuer]);
@@ -43,7 +49,6 @@ test('1 Mix-up by metadata: the issuer is byte for byte the configured origin, w
 });
 
 test('2 Mix-up by response: one iss on success and on error, and the flag is advertised', async () => {
-  await using pharlo = await startPharlo();
   const { json } = await get(pharlo, serverMetadata);
   assert.equal(json.authorization_response_iss_parameter_supported, true);
   const loopback = 'http://localhost:7777/cb';
@@ -61,14 +66,12 @@ test('2 Mix-up by response: one iss on success and on error, and the flag is adv
 });
 
 test('3 PKCE downgrade by discovery: only S256 is listed', async () => {
-  await using pharlo = await startPharlo();
   for (const path of [serverMetadata, `${serverMetadata}/_mcp`]) {
     assert.deepEqual((await get(pharlo, path)).json.code_challenge_methods_supported, ['S256']);
   }
 });
 
 test('4 Audience confusion: the resource has one name at both paths, and the 401 of /_mcp leads there', async () => {
-  await using pharlo = await startPharlo();
   for (const path of [resourceMetadata, `${resourceMetadata}/_mcp`]) {
     const { status, json } = await get(pharlo, path);
     assert.deepEqual([status, json.resource, json.authorization_servers], [200, resource, [issuer]]);
@@ -83,7 +86,6 @@ test('4 Audience confusion: the resource has one name at both paths, and the 401
 });
 
 test('5 OIDC leftovers: there is no openid-configuration', async () => {
-  await using pharlo = await startPharlo();
   for (const path of ['/.well-known/openid-configuration', '/.well-known/openid-configuration/_mcp']) {
     const { status, text } = await get(pharlo, path);
     assert.equal(status, 404, path);

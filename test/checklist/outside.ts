@@ -55,9 +55,13 @@ export function register(pharlo: Harness, body: unknown, headers: Record<string,
   });
 }
 
-/** The id of a new public client. */
+let clients = 0;
+
+/** The id of a new public client; its name is its own, or the answer would be a client that is there. */
 export async function newClient(pharlo: Harness, more: object = {}): Promise<string> {
-  const { json } = await register(pharlo, { redirect_uris: [redirectUri], client_name: 'Checked App', ...more });
+  clients += 1;
+  const body = { redirect_uris: [redirectUri], client_name: `Checked App ${clients}` };
+  const { json } = await register(pharlo, { ...body, ...more });
   return String(json.client_id);
 }
 

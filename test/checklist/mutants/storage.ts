@@ -1,0 +1,103 @@
+import type { Mutant } from './mutant.ts';
+
+/** Storage, logs, audit and documents: items 46 to 53. */
+export const storageMutants: readonly Mutant[] = [
+  {
+    item: 46,
+    name: 'a pair is kept in plain text',
+    file: 'oauth/grants/repeat.ts',
+    find: 'return deps.vault.under(token).seal(context, JSON.stringify(issued));',
+    replace: 'return Buffer.from(token + JSON.stringify(issued) + typeof deps + context);',
+  },
+  {
+    item: 46,
+    name: 'refresh tokens are kept beside their hash, in base64',
+    file: 'oauth/grants/issue.ts',
+    find: 'await insertAudit(tx, describe(exchange, grant, action));',
+    replace: "await insertAudit(tx, { ...describe(exchange, grant, action), target: btoa('{' + refreshToken + '}') });",
+  },
+  {
+    item: 47,
+    name: 'codes are logged',
+    file: 'oauth/grants/authorization-code.ts',
+    find: 'const codeHash = hashSecret(code);',
+    replace: "const codeHash = hashSecret(code);\n  deps.log.info('oauth_exchange', { id: code });",
+  },
+  {
+    item: 48,
+    name: 'signatures are not checked',
+    file: 'oauth/bearer.ts',
+    find: 'const signed = token?.publicJwk && (await isSignedFor(deps, secret, token.publicJwk, audience));',
+    replace: 'const signed = token?.publicJwk && audience;',
+  },
+  {
+    item: 48,
+    name: 'the audience is not checked',
+    file: 'oauth/signing.ts',
+    find: '      issuer: deps.config.publicUrl,\n      audience,\n',
+    replace: '      issuer: deps.config.publicUrl,\n',
+  },
+  {
+    item: 49,
+    name: 'registrations are not written down',
+    file: 'oauth/register.ts',
+    find: 'if (stored.id === id) await countStranger(tx, entry);',
+    replace: '',
+  },
+  {
+    item: 49,
+    name: 'strangers are written down without their client',
+    file: 'store/audit.ts',
+    find: "await count(on, network, action, outcome, clientId ?? '');",
+    replace: "await count(on, network, action, outcome, clientId ? '' : '');",
+  },
+  {
+    item: 50,
+    name: 'revoked keys go on',
+    file: 'store/api-keys.ts',
+    find: 'export const keyIsLive = `k.revoked_at is null and (',
+    replace: 'export const keyIsLive = `(',
+  },
+  {
+    item: 50,
+    name: 'ended tokens are kept for ever',
+    file: 'store/sweep.ts',
+    find: "delete from oauth_tokens where expires_at < pharlo_now() - interval '90 days'",
+    replace: "delete from oauth_tokens where expires_at < pharlo_now() - interval '90 years'",
+  },
+  {
+    item: 51,
+    name: 'one public address of a name is enough',
+    file: 'net/connector.ts',
+    find: '!checked.every(({ address }) => isPublicAddress(address))',
+    replace: '!checked.some(({ address }) => isPublicAddress(address))',
+  },
+  {
+    item: 51,
+    name: 'any port is dialled',
+    file: 'oauth/client-document.ts',
+    find: "url.protocol !== 'https:' || url.port !== '' ||",
+    replace: "url.protocol !== 'https:' ||",
+  },
+  {
+    item: 52,
+    name: 'every asker fetches anew',
+    file: 'oauth/documents.ts',
+    find: 'const running = inFlight.get(url) ?? fetchOne',
+    replace: 'const running = fetchOne',
+  },
+  {
+    item: 52,
+    name: "a document may speak for another's address",
+    file: 'oauth/client-document.ts',
+    find: 'if (said.client_id !== url ||',
+    replace: 'if (said.client_id === "" ||',
+  },
+  {
+    item: 53,
+    name: 'redirect URIs of documents are taken as they are',
+    file: 'oauth/client-document.ts',
+    find: 'return { ...metadata, name };',
+    replace: 'return { ...metadata, redirectUris: (body as { redirect_uris: string[] }).redirect_uris, name };',
+  },
+];

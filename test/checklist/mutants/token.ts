@@ -1,0 +1,126 @@
+import type { Mutant } from './mutant.ts';
+
+/** Tokens and what they open: items 34 to 45. */
+export const tokenMutants: readonly Mutant[] = [
+  {
+    item: 34,
+    name: 'a replay leaves what the code gave',
+    file: 'oauth/grants/authorization-code.ts',
+    find: "if (replayed) await revokeForReuse(exchange, replayed, 'code');",
+    replace: '',
+  },
+  {
+    item: 35,
+    name: 'a used code is taken again',
+    file: 'store/oauth-codes.ts',
+    find: 'and c.used_at is null and c.expires_at',
+    replace: 'and c.expires_at',
+  },
+  {
+    item: 36,
+    name: "a code is anybody's",
+    file: 'store/oauth-codes.ts',
+    find: 'c.client_id = $2 and c.redirect_uri = $3',
+    replace: "$2::text <> '' and c.redirect_uri = $3",
+  },
+  {
+    item: 36,
+    name: 'a code lives for an hour',
+    file: 'oauth/context.ts',
+    find: 'code: 180,',
+    replace: 'code: 3600,',
+  },
+  {
+    item: 37,
+    name: 'a pair is repeated after it was used',
+    file: 'store/oauth-tokens.ts',
+    find: "r.token_hash = $2 and r.kind = 'refresh' and r.rotated_at is null",
+    replace: "r.token_hash = $2 and r.kind = 'refresh'",
+  },
+  {
+    item: 38,
+    name: "a refresh token is anybody's",
+    file: 'store/oauth-tokens.ts',
+    find: "t.kind = 'refresh' and t.rotated_at is null and t.expires_at > pharlo_now()\n     and g.id = t.grant_id and g.client_id = $2",
+    replace:
+      "t.kind = 'refresh' and t.rotated_at is null and t.expires_at > pharlo_now()\n     and g.id = t.grant_id and $2::text <> ''",
+  },
+  {
+    item: 38,
+    name: 'a refresh may ask for more',
+    file: 'oauth/policy.ts',
+    find: 'const within = selection.scopes.every((scope) => grant.scopes.includes(scope));',
+    replace: 'const within = selection.scopes.some((scope) => grant.scopes.includes(scope));',
+  },
+  {
+    item: 39,
+    name: 'verifiers may be too short',
+    file: 'oauth/grants/authorization-code.ts',
+    find: '{43,128}',
+    replace: '{42,128}',
+  },
+  {
+    item: 40,
+    name: 'a secret may come by another way',
+    file: 'oauth/client-authentication.ts',
+    find: 'if (client.authMethod !== method) {',
+    replace: "if ((client.authMethod === 'none') !== (method === 'none')) {",
+  },
+  {
+    item: 41,
+    name: 'answers lack Pragma',
+    file: 'oauth/answers.ts',
+    find: ", Pragma: 'no-cache' }",
+    replace: ' }',
+  },
+  {
+    item: 41,
+    name: 'any content type is read',
+    file: 'oauth/request.ts',
+    find: 'if (sent !== type) throw',
+    replace: 'if (sent === undefined) throw',
+  },
+  {
+    item: 42,
+    name: 'dead tokens strand MCP clients',
+    file: 'oauth/grants/refresh-token.ts',
+    find: "const code = isMcpProfile(exchange) ? 'invalid_grant' : 'invalid_token';",
+    replace: "const code = isMcpProfile(exchange) ? 'invalid_token' : 'invalid_token';",
+  },
+  {
+    item: 43,
+    name: 'every origin may read',
+    file: 'oauth/cors.ts',
+    find: 'if (origin === undefined || !allowed.has(origin)) return;',
+    replace: 'if (origin === undefined || allowed.size === 0) return;',
+  },
+  {
+    item: 44,
+    name: "a client may revoke another's token",
+    file: 'store/oauth-tokens.ts',
+    find: 'where t.token_hash = $1 and g.client_id = $2`',
+    replace: "where t.token_hash = $1 and $2::text <> ''`",
+  },
+  {
+    item: 44,
+    name: "a client may introspect another's token",
+    file: 'store/oauth-tokens.ts',
+    find: '$1 and t.rotated_at is null and t.expires_at > pharlo_now()\n     and g.id = t.grant_id and g.client_id = $2',
+    replace:
+      "$1 and t.rotated_at is null and t.expires_at > pharlo_now()\n     and g.id = t.grant_id and $2::text <> ''",
+  },
+  {
+    item: 45,
+    name: 'a 403 names only what is missing',
+    file: 'oauth/bearer.ts',
+    find: 'expandScopes([...held, ...missing])',
+    replace: 'expandScopes([...missing])',
+  },
+  {
+    item: 45,
+    name: 'a bound token opens the REST API',
+    file: 'oauth/bearer.ts',
+    find: "if (bound && (door !== 'mcp' || token.resource",
+    replace: 'if (bound && (token.resource',
+  },
+];
