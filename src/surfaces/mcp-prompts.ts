@@ -71,6 +71,19 @@ export const prompts: readonly Prompt[] = [
       'expired, revoked or missing, offer me a link from get_oauth_connect_url with its connectionId.',
   },
   {
+    name: 'retry_failure',
+    title: 'Mend a failed post',
+    description: 'Finds out why a post failed, removes the cause with you, and tries again.',
+    scopes: ['assignments:write', 'assignments:read', 'connections:write'],
+    arguments: [{ name: 'assignmentId', description: 'Id of the failed assignment. Left out: the newest failed one.' }],
+    text: (given) =>
+      `Help me with ${given.assignmentId ? `the failed assignment ${given.assignmentId}` : 'my newest failed post (list_assignments with status failed)'}. ` +
+      'Read its errors and timeline with get_assignment and tell me the cause in plain words. If the channel must be connected ' +
+      'again, give me the link of get_oauth_connect_url with its connectionId and wait. If the content was refused, show me what ' +
+      'to change and create a new assignment after I agree. Call retry_assignment only when retryable is true or the cause was ' +
+      'removed, ask me first, and follow it with get_assignment to its end.',
+  },
+  {
     name: 'weekly_report',
     title: 'Weekly report',
     description: 'Sums up a week: what went out, what failed, and how channels and posts do.',

@@ -250,7 +250,7 @@ test('a video that YouTube fails, rejects or loses ends with our own words', asy
   ];
   for (const [around, code] of cases) {
     world.around = around;
-    await assert.rejects(job.step('check'), failing('rejected', code));
+    await assert.rejects(job.step('check'), failing('unmade', code));
   }
 });
 
@@ -259,7 +259,7 @@ test('a video that is no video fails in processing', async (t) => {
   const job = await createJob(world, { file: Buffer.from('not a video') });
   await job.post();
   world.clock.now += 3000;
-  await assert.rejects(job.step('check'), failing('rejected', 'processing_failed'));
+  await assert.rejects(job.step('check'), failing('unmade', 'processing_failed'));
 });
 
 test('a new video may be listed late; one that was seen and is missing is gone', async (t) => {
@@ -270,10 +270,10 @@ test('a new video may be listed late; one that was seen and is missing is gone',
   world.around = () => Response.json({ items: [] });
   await job.step('check');
   await job.step('check');
-  await assert.rejects(job.step('check'), failing('rejected', 'post_gone'));
+  await assert.rejects(job.step('check'), failing('unmade', 'post_gone'));
   job.progress = progress;
   world.around = undefined;
   await job.step('check');
   world.around = () => Response.json({});
-  await assert.rejects(job.step('check'), failing('rejected', 'post_gone'));
+  await assert.rejects(job.step('check'), failing('unmade', 'post_gone'));
 });
