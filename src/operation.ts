@@ -40,7 +40,12 @@ export type Context = {
   caller: Caller;
   /** Aborted when whoever asked went away; for calls that may be given up half-way. */
   signal: AbortSignal;
+  /** Tells whoever waits how far the call is; most doors have nobody who listens. */
+  progress: Progress;
 };
+
+/** `done` of `total` steps; never less than the time before. */
+export type Progress = (step: { done: number; total: number; message: string }) => Promise<void>;
 
 export type PrepareContext = Context & {
   /** Throws `insufficient_credits`; to be asked before anything is fetched for the caller. */
@@ -110,6 +115,7 @@ export type Asked = {
   signal?: AbortSignal | undefined;
   /** Looks at the output before anything is charged; what it throws ends the call, and the call is free. */
   accept?: ((output: unknown) => void) | undefined;
+  progress?: Progress | undefined;
 };
 
 /**
@@ -126,7 +132,8 @@ export async function execute(
   assertAccess(op.access, caller);
   const input = parseInput(op.input, rawInput);
   const signal = asked.signal ?? new AbortController().signal;
-  const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId), signal };
+  const { progress = async () => {} } = asked;
+  const context: Context = { deps, caller: await narrow(deps, caller, asked.organizationId), signal, progress };
   return run(op, input, context, asked);
 }
 

@@ -164,7 +164,9 @@ async function prepareNew(
   if (input.scheduledAt) parseSchedule(deps, input.scheduledAt);
   assertCallback(deps, input.callbackUrl);
   await context.requireCredits();
+  await context.progress({ done: 0, total: 2, message: 'Checking the post and its file.' });
   const media = await readMedia(deps, input, { spec, type: input.type, sandbox: connection.sandbox, signal });
+  await context.progress({ done: 1, total: 2, message: 'Checked.' });
   const contentHash = hashContent({ type: input.type, payload, media });
   const place = { workspaceId: connection.workspaceId, connectionId: connection.id };
   return { connection, payload, media, contentHash, warnings: await duplicateWarnings(deps.db, place, contentHash) };

@@ -9,7 +9,7 @@ import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
 import { type Caller, isAllowed, scopeLacking } from '../domain/caller.ts';
 import type { Ask } from '../domain/conversation.ts';
-import { execute, type McpFace, type Operation } from '../operation.ts';
+import { execute, type McpFace, type Operation, type Progress } from '../operation.ts';
 import type { Catalog } from './catalog.ts';
 import { confirmation } from './mcp-confirm.ts';
 import { complete, findPrompt, listPrompts, type Prompt, promptArguments, promptResult } from './mcp-prompts.ts';
@@ -95,7 +95,7 @@ export function createServer(deps: Deps, offer: Offer, asking: Asking): Server {
   const callOf = (mcpReq: McpRequest): Call => ({
     caller,
     signal: asking.era === 'legacy' ? asking.gone : mcpReq.signal,
-    told: era === 'modern' ? toldBy(mcpReq) : undefined,
+    ...(era === 'modern' && { told: toldBy(mcpReq), progress: progressTo(mcpReq) }),
   });
   server.setRequestHandler('tools/list', () => ({
     tools: [...tools.values()].filter(({ op }) => isAllowed(caller, op.access)).map(({ listed }) => listed) as never,
@@ -130,10 +130,21 @@ export function createServer(deps: Deps, offer: Offer, asking: Asking): Server {
   return server;
 }
 
-type McpRequest = Pick<ServerContext['mcpReq'], 'signal' | 'envelope' | 'inputResponses' | 'requestState'>;
+type McpRequest = Omit<ServerContext['mcpReq'], 'send'>;
 
-/** `told` is absent in the older era, which cannot be asked. */
-type Call = { caller: Caller; signal: AbortSignal; told: Told | undefined };
+/** `told` and `progress` are absent in the older era, which is answered in one piece. */
+type Call = { caller: Caller; signal: AbortSignal; told?: Told; progress?: Progress | undefined };
+
+/** Tells progress to a client that wants to hear of it. */
+function progressTo({ _meta, notify }: McpRequest): Progress | undefined {
+  const progressToken = _meta?.progressToken;
+  if (progressToken === undefined) return undefined;
+  return async ({ done, total, message }) => {
+    const params = { progressToken, progress: done, total, message };
+    // A client that went away is told by the signal.
+    await notify({ method: 'notifications/progress', params }).catch(() => {});
+  };
+}
 
 function toldBy(mcpReq: McpRequest): Told {
   const envelope = mcpReq.envelope as Record<string, unknown> | undefined;
@@ -152,14 +163,14 @@ async function asked(
 }
 
 async function callTool(deps: Deps, { op, face }: Tool, given: Record<string, unknown>, call: Call) {
-  const { caller, signal } = call;
+  const { caller, signal, progress } = call;
   try {
     const ask = face.ask ?? (op.hints.destructive ? confirmation(op) : undefined);
     const round = await asked(deps, { name: op.name, ask }, given, call);
     if ('question' in round) return round.question;
     // Only a read is refused for its size: a write's answer tells what was done, and its size is nobody's choice.
     const accept = op.hints.readOnly ? (output: unknown) => assertFits(op, face, output) : undefined;
-    return toolResult(face, await execute(deps, op, round.given, caller, { signal, accept }));
+    return toolResult(face, await execute(deps, op, round.given, caller, { signal, accept, progress }));
   } catch (failure) {
     if (failure instanceof ProtocolError) throw failure;
     return toolFailure(deps, op, failure);

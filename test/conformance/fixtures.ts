@@ -66,6 +66,14 @@ const tools: Operation[] = [
   fixture('test_error_handling', nothing, () => {
     throw new DomainError('invalid_state', 'This tool intentionally returns an error for testing.');
   }),
+  {
+    ...fixture('test_tool_with_progress', nothing, () => ''),
+    kind: 'read',
+    async handle(_input, { progress }) {
+      for (const done of [0, 50, 100]) await progress({ done, total: 100, message: `${done} %` });
+      return { text: 'Done.' };
+    },
+  },
   fixture('test_logging_tool', nothing, () => 'Nothing is logged to clients.'),
   fixture('json_schema_2020_12_tool', manyWords, () => 'Done.'),
 ];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { connectChannel } from '../channel.ts';
 import { type Harness, startHarness } from '../harness.ts';
 import { getToken, rpc, toolCall } from '../mcp-client.ts';
 import { footprint } from '../refusals.ts';
@@ -121,3 +122,38 @@ for (const revision of ['2025-03-26', '2025-06-18', '2025-11-25']) {
     assert.deepEqual(await footprint(pharlo), before);
   });
 }
+
+test('2026-07-28: a call tells its progress to a client that wants to hear of it', async () => {
+  const input = {
+    connectionId: await connectChannel(pharlo),
+    type: 'video',
+    payload: { title: 'A title' },
+    mediaUrl: `${pharlo.sandboxUrl}/sample.mp4`,
+  };
+  const response = await fetch(`${pharlo.url}/_mcp`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': version,
+      'mcp-method': 'tools/call',
+      'mcp-name': 'create_assignment',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'create_assignment', arguments: input, _meta: { ...meta, progressToken: 'p' } },
+    }),
+  });
+  const messages = [...(await response.text()).matchAll(/^data: (.+)$/gm)].map(([, data]) => JSON.parse(data ?? ''));
+  assert.deepEqual(
+    messages.slice(0, -1).map(({ method, params }) => [method, params.progressToken, params.progress, params.total]),
+    [
+      ['notifications/progress', 'p', 0, 2],
+      ['notifications/progress', 'p', 1, 2],
+    ],
+  );
+  assert.equal(messages.at(-1).result.structuredContent.status, 'pending');
+});
