@@ -12,9 +12,9 @@ export const defaultLimits = {
   /** New registrations of one network. */
   registration: '300/h',
   /** Wrong keys of one network. */
-  'wrong-keys': '30/h',
-  /** Keys tried on one consent page. */
-  'keys-per-consent': '10/h',
+  wrongKeys: '30/h',
+  /** Keys tried on one consent page; none comes back before the page has expired. */
+  keysPerConsent: '1/h:10',
 } as const;
 
 export type LimitName = keyof typeof defaultLimits;
@@ -32,7 +32,7 @@ function parseLimit(text: string): RateLimit | undefined {
 export function parseLimits(text: string): Limits | undefined {
   const given = new Map<string, string>(Object.entries(defaultLimits));
   for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
-    const [, name = '', limit = ''] = /^\s*([a-z-]+)\s*=\s*(\S+)\s*$/.exec(pair) ?? [];
+    const [, name = '', limit = ''] = /^\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(pair) ?? [];
     if (!given.has(name)) return undefined;
     given.set(name, limit);
   }

@@ -4,7 +4,6 @@ import type { ClientRow } from '../store/oauth-clients.ts';
 import { readLimit, takeFromLimit } from '../store/rate-limits.ts';
 import type { OAuthContext, ServerDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
-import { limits } from './limits.ts';
 import { type Fields, readForm, refuseRepeated } from './request.ts';
 import { noteRefusal } from './strangers.ts';
 
@@ -33,7 +32,7 @@ export async function asClient(
     refuseRepeated(form, ['resource']);
     const credentials = readCredentials(form, c.req.header('authorization'));
     client = await deps.clients.find(credentials.id, network);
-    const wait = await readLimit(deps.db, subject(), limits.tokenFailures);
+    const wait = await readLimit(deps.db, subject(), deps.config.limits.token);
     if (wait > 0) throw tooMany(wait);
     if (!client) throw unknownClient(form, credentials);
     prove(client, credentials);
@@ -41,7 +40,7 @@ export async function asClient(
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error;
     const counts = error.code !== 'too_many_requests';
-    const over = counts ? await takeFromLimit(deps.db, subject(), limits.tokenFailures) : 0;
+    const over = counts ? await takeFromLimit(deps.db, subject(), deps.config.limits.token) : 0;
     const answered = over > 0 ? tooMany(over) : error;
     await noteRefusal(deps, network, `${endpoint}_refused`, answered.code, client?.id);
     throw answered;

@@ -132,13 +132,13 @@ async function checkKey(
 ): Promise<LiveKey | number | undefined> {
   const network = `consent:${c.var.network}`;
   const wait =
-    (await takeFromLimit(deps.db, `consent-request:${requestId}`, limits.keysPerRequest)) ||
-    (await takeFromLimit(deps.db, network, limits.wrongKeys)) ||
+    (await takeFromLimit(deps.db, `consent-request:${requestId}`, deps.config.limits.keysPerConsent)) ||
+    (await takeFromLimit(deps.db, network, deps.config.limits.wrongKeys)) ||
     (await takeFromLimit(deps.db, 'consent', limits.wrongKeysOfAll));
   if (wait > 0) return wait;
   const key = await findKeyByHash(deps.db, hashSecret(text.trim()));
   if (key) {
-    await returnToLimit(deps.db, network, limits.wrongKeys);
+    await returnToLimit(deps.db, network, deps.config.limits.wrongKeys);
     await returnToLimit(deps.db, 'consent', limits.wrongKeysOfAll);
   }
   return key;

@@ -9,7 +9,6 @@ import { authMethods } from './client-authentication.ts';
 import { readClientMetadata } from './client-metadata.ts';
 import type { OAuthContext, OAuthDeps } from './context.ts';
 import { OAuthError, tooMany } from './errors.ts';
-import { limits } from './limits.ts';
 import { readJson } from './request.ts';
 import { notingRefusals } from './strangers.ts';
 
@@ -28,7 +27,7 @@ async function addClient(c: OAuthContext, deps: OAuthDeps): Promise<Response> {
   const fingerprint = isPublic ? createHash('sha256').update(canonicalJson(asked)).digest() : null;
   const known = fingerprint && (await findClientByFingerprint(deps.db, fingerprint));
   if (known) return json(describe(known), 201);
-  const wait = await takeFromLimit(deps.db, `register:${network}`, limits.registration);
+  const wait = await takeFromLimit(deps.db, `register:${network}`, deps.config.limits.registration);
   if (wait > 0) throw tooMany(wait);
   const id = `mcp_client_${Buffer.from(deps.random(16)).toString('base64url')}`;
   const secret = isPublic ? undefined : newSecret('mcp_cs_', deps.random);

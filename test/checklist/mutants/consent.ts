@@ -62,7 +62,7 @@ export const consentMutants: readonly Mutant[] = [
     item: 29,
     name: 'wrong keys of a network are not limited',
     file: 'oauth/consent.ts',
-    find: '    (await takeFromLimit(deps.db, network, limits.wrongKeys)) ||\n',
+    find: '    (await takeFromLimit(deps.db, network, deps.config.limits.wrongKeys)) ||\n',
     replace: '',
   },
   {
