@@ -71,6 +71,19 @@ export const prompts: readonly Prompt[] = [
       'expired, revoked or missing, offer me a link from get_oauth_connect_url with its connectionId.',
   },
   {
+    name: 'debug_webhooks',
+    title: 'Debug webhooks',
+    description: 'Finds out why a callback URL was not told, and what to do.',
+    scopes: ['webhooks:read', 'assignments:read'],
+    arguments: [{ name: 'assignmentId', description: 'Only the deliveries of this assignment.' }],
+    text: (given) =>
+      `Find out why my webhooks do not arrive. Call list_webhook_deliveries with ` +
+      `${given.assignmentId ? `assignmentId ${given.assignmentId}` : 'status failed, then pending'}, ` +
+      'group what you find by url and lastError (http_status: by httpStatusCode), and compare sequence with the timeline of ' +
+      'get_assignment: a delivery exists for each change of status after the first, if callbackUrl was set. Tell me per URL what ' +
+      'is wrong on the receiving side, when the next try is, and which deliveries were given up, so that I can redeliver them.',
+  },
+  {
     name: 'retry_failure',
     title: 'Mend a failed post',
     description: 'Finds out why a post failed, removes the cause with you, and tries again.',
