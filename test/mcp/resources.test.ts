@@ -62,7 +62,15 @@ test('prompts are offered to those who may use their tools, and carry their argu
   const prompts = (result as { prompts: { name: string; arguments: { name: string }[] }[] }).prompts;
   assert.deepEqual(
     prompts.map(({ name }) => name),
-    ['publish_now', 'schedule_post', 'connect_channel', 'check_health', 'debug_webhooks', 'weekly_report'],
+    [
+      'publish_now',
+      'schedule_post',
+      'connect_channel',
+      'check_health',
+      'debug_webhooks',
+      'retry_failure',
+      'weekly_report',
+    ],
   );
   const { result: got } = await ask('prompts/get', { name: 'connect_channel', arguments: { platform: 'youtube' } });
   assert.match(JSON.stringify(got), /Connect a youtube channel\. Call get_oauth_connect_url/);
