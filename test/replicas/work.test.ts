@@ -51,6 +51,24 @@ test('exactly one of 64 parallel cancels succeeds; charge and refund stand once'
   }
 });
 
+test('exactly one of 64 parallel retries succeeds and is paid', async () => {
+  await using pair = await startPair();
+  const { db } = pair.pharlo.app.deps;
+  const connectionId = await connectChannel(pair.pharlo);
+  const scheduledAt = new Date(pair.pharlo.app.deps.now() + 86_400_000).toISOString();
+  for (const round of each) {
+    const id = await create(pair, connectionId, { payload: { title: `Round ${round}` }, scheduledAt });
+    await db.query({ text: `update assignments set status = 'failed', due_at = null where id = $1`, values: [id] });
+    const method = 'POST';
+    const answers = await pair.race((replica) =>
+      callRest(pair, replica, pair.pharlo.key, `/assignments/${id}/retry`, { method }),
+    );
+    assert.deepEqual(tally(answers), { 200: 1, 409: callers - 1 }, `round ${round}`);
+    const text = `select count(*)::int as paid from ledger where assignment_id = $1 and operation = 'retry_assignment'`;
+    assert.deepEqual(await db.query({ text, values: [id] }), [{ paid: 1 }]);
+  }
+});
+
 test('64 parallel calls spend the last credits exactly once and never below zero', async () => {
   await using pair = await startPair({
     PHARLO_PLANS: JSON.stringify([{ slug: 'small', name: 'Small', monthlyCredits: 20 }]),
