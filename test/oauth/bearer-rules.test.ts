@@ -132,6 +132,27 @@ test('a token is taken for its audience, of this issuer, until a minute after it
   assert.deepEqual(shown, { ...jwk, kid: row?.kid, use: 'sig', alg: 'RS256' });
 });
 
+test('keys that many ask for at once are made once, and those that are there are not made again', async () => {
+  await using server = await createServer({ format: 'jwt' });
+  const names: unknown[] = [];
+  const { db } = server.deps;
+  const counted: Server['deps']['db'] = {
+    ...db,
+    query: (statement) => {
+      names.push(statement.name);
+      return db.query(statement);
+    },
+  };
+  const signing = createSigning({ ...server.deps, db: counted });
+  const made = () => names.filter((name) => name === 'oauth_signing_keys_insert').length;
+  await Promise.all(Array.from({ length: 6 }, () => signing.publicKeys()));
+  const { keys } = await signing.publicKeys();
+  assert.equal(made(), keys.length);
+  await server.query('delete from oauth_signing_keys');
+  await signing.signer();
+  assert.equal(made(), 2 * keys.length, 'made anew once they are gone');
+});
+
 test('the doors of a JWT: both for one without a resource, only its own for one with', async () => {
   await using server = await createServer({ format: 'jwt' });
   const { client_id } = await server.register();

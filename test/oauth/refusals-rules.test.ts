@@ -113,6 +113,9 @@ test('the Basic scheme is read in any case, and only as it is written', async ()
   const good = encoded(`${id}:${secret}`);
   for (const scheme of ['Basic', 'basic', 'BASIC']) assert.equal((await send(`${scheme} ${good}`)).status, 200);
   assert.equal((await send(`Basic ${encoded(`${encodeURIComponent(id)}:${secret}`)}`)).status, 200, 'encoded');
+  const both = { token: 'x', client_id: id };
+  const named = await server.post('/oauth/mcp/introspect', both, { authorization: `Basic ${good}` });
+  assert.equal(named.status, 200, 'the same id in the body as well');
   const bad = [
     `xBasic ${good}`,
     `Basic  ${good}`,
