@@ -2,7 +2,7 @@ import {
   CLIENT_CAPABILITIES_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
-  Server,
+  type Server,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { Deps } from '../deps.ts';
@@ -13,6 +13,7 @@ import { execute, type McpFace, type Operation, type Progress } from '../operati
 import type { Catalog } from './catalog.ts';
 import { confirmation } from './mcp-confirm.ts';
 import { complete, findPrompt, listPrompts, type Prompt, promptArguments, promptResult } from './mcp-prompts.ts';
+import { PlainServer } from './mcp-protocol.ts';
 import {
   listResources,
   listResourceTemplates,
@@ -80,7 +81,7 @@ export function createServer(deps: Deps, offer: Offer, asking: Asking): Server {
   const { caller, era } = asking;
   const { tools, prompts, resources } = offer;
   const hint = { ttlMs: listTtlMs, cacheScope: 'private' as const };
-  const server = new Server(info, {
+  const server = new PlainServer(deps, info, {
     capabilities: { tools: {}, resources: { subscribe: era === 'modern' }, prompts: {}, completions: {} },
     instructions,
     cacheHints: {

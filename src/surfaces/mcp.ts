@@ -151,11 +151,21 @@ async function dispatch(
     await server.connect(transport as never);
     const parsedBody = withoutCancellations(body);
     if (Array.isArray(parsedBody) && parsedBody.length === 0) return new Response(null, { status: 202 });
-    return alike(body, await transport.handleRequest(request, { parsedBody }));
+    return alike(body, await transport.handleRequest(acceptingBoth(request), { parsedBody }));
   }
   // The caller travels to the server factory as verified authentication information.
   const authInfo = { token: '', clientId: '', scopes: [...caller.scopes], extra: { caller } };
   return listening.modern.fetch(request, { parsedBody: body, authInfo });
+}
+
+/** Answers are JSON here, yet the transport refuses whoever does not also take event streams by name. */
+function acceptingBoth(request: Request): Request {
+  const accept = request.headers.get('accept') ?? '*/*';
+  const both = accept.includes('application/json') && accept.includes('text/event-stream');
+  if (both || !/application\/(json|\*)|\*\/\*/i.test(accept)) return request;
+  const headers = new Headers(request.headers);
+  headers.set('accept', 'application/json, text/event-stream');
+  return new Request(request.url, { method: 'POST', headers });
 }
 
 /**
