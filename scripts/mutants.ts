@@ -14,12 +14,12 @@ const root = join(import.meta.dirname, '..');
 const copied = ['src', 'test', 'migrations', 'bin', 'package.json'];
 const limitMs = 120_000;
 
-type Verdict = 'passed' | 'killed' | 'broken';
+type Ended = { verdict: 'passed' | 'killed' | 'broken'; output: string };
 
-/** The copy of the tree in which the tests of this process run. */
-async function copyTree(): Promise<AsyncDisposable & { path: string }> {
+/** A private copy of a tree. */
+async function copyTree(from: string): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'pharlo-mutant-'));
-  for (const name of copied) await cp(join(root, name), join(path, name), { recursive: true });
+  for (const name of copied) await cp(join(from, name), join(path, name), { recursive: true });
   await symlink(join(root, 'node_modules'), join(path, 'node_modules'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
@@ -35,30 +35,32 @@ async function fileOfItems(): Promise<Map<number, string>> {
 }
 
 /** Runs the test of one item. `broken` = it ended by anything but its own assertion. */
-async function runItem(tree: string, file: string, item: number, variables: NodeJS.ProcessEnv): Promise<Verdict> {
+async function runItem(tree: string, file: string, item: number, variables: NodeJS.ProcessEnv): Promise<Ended> {
   const flags = ['--test-reporter=tap', `--test-name-pattern=/^${item} /`];
   const child = spawn(execPath, [...flags, file], {
     cwd: tree,
     env: { ...env, ...variables },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limitMs,
   });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
-  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
-  const ran = new RegExp(`^(not )?ok \\d+ - ${item} `, 'm').exec(text);
-  if (!ran) return 'broken';
-  if (ran[1] === undefined) return code === 0 ? 'passed' : 'broken';
-  return text.includes("code: 'ERR_ASSERTION'") ? 'killed' : 'broken';
+  const ran = new RegExp(`^(not )?ok \\d+ - ${item} `, 'm').exec(output);
+  const failed = ran?.[1] !== undefined;
+  if (ran && !failed && code === 0) return { verdict: 'passed', output };
+  return { verdict: failed && output.includes("code: 'ERR_ASSERTION'") ? 'killed' : 'broken', output };
 }
 
-async function runMutant(mutant: Mutant, file: string, variables: NodeJS.ProcessEnv): Promise<Verdict> {
-  await using tree = await copyTree();
+async function runMutant(from: string, mutant: Mutant, file: string, variables: NodeJS.ProcessEnv): Promise<Ended> {
+  await using tree = await copyTree(from);
   const path = join(tree.path, 'src', mutant.file);
   const text = await readFile(path, 'utf8');
   if (text.split(mutant.find).length !== 2) throw new Error(`${mutant.name}: its text is not in ${mutant.file} once.`);
@@ -73,27 +75,31 @@ async function runAll(asked: ReadonlySet<number>): Promise<boolean> {
   const files = await fileOfItems();
   const chosen = mutants.filter(({ item }) => asked.size === 0 || asked.has(item));
   await using server = await startTestServer();
-  await using tree = await copyTree();
+  // Taken once, so that a change made meanwhile does not count.
+  await using tree = await copyTree(root);
   const fileOf = (item: number) => files.get(item) ?? '';
   let good = 0;
-  const print = (cells: readonly string[], right: boolean) => {
+  let sound = true;
+  const print = (cells: readonly string[], right: boolean, { verdict, output }: Ended) => {
     if (right) good += 1;
     stdout.write(`${right ? ' ' : '!'} ${cells.join(' ')}\n`);
+    if (verdict === 'broken') stdout.write(`${output.slice(-2000)}\n`);
   };
   const items = [...new Set(chosen.map(({ item }) => item))];
   for (const item of items) {
-    const verdict = await runItem(tree.path, fileOf(item), item, server.variables);
-    if (verdict !== 'passed') print([String(item).padStart(2), verdict, 'without a mutant'], false);
+    const ended = await runItem(tree.path, fileOf(item), item, server.variables);
+    const cells = [String(item).padStart(2), ended.verdict, 'without a mutant'];
+    if (ended.verdict === 'passed') continue;
+    sound = false;
+    print(cells, false, ended);
   }
   for (const mutant of chosen) {
-    const verdict = await runMutant(mutant, fileOf(mutant.item), server.variables);
-    print(
-      [String(mutant.item).padStart(2), verdict.padEnd(6), mutant.file.padEnd(36), mutant.name],
-      verdict === 'killed',
-    );
+    const ended = await runMutant(tree.path, mutant, fileOf(mutant.item), server.variables);
+    const cells = [String(mutant.item).padStart(2), ended.verdict.padEnd(6), mutant.file.padEnd(36), mutant.name];
+    print(cells, ended.verdict === 'killed', ended);
   }
   stdout.write(`${good} of ${chosen.length} mutants of ${items.length} items killed.\n`);
-  return good === chosen.length;
+  return sound && good === chosen.length;
 }
 
 process.exitCode = (await runAll(new Set(argv.slice(2).map(Number)))) ? 0 : 1;

@@ -74,10 +74,10 @@ export const storageMutants: readonly Mutant[] = [
   },
   {
     item: 51,
-    name: 'any port is dialled',
+    name: 'a fragment is overlooked',
     file: 'oauth/client-document.ts',
-    find: "url.protocol !== 'https:' || url.port !== '' ||",
-    replace: "url.protocol !== 'https:' ||",
+    find: " && !id.includes('#');",
+    replace: ';',
   },
   {
     item: 52,
