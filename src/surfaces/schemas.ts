@@ -26,8 +26,8 @@ function toSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
 }
 
 /**
- * Leaves out what says nothing to a reader: the bounds of safe integers, and that keys are text. An answer may get new
- * members later, so its objects are not closed.
+ * Leaves out what says nothing to a reader: the bounds of safe integers, and that keys are text. What may be null is told
+ * as such a type. An answer may get new members later, so its objects are not closed.
  */
 function tidy(schema: JsonSchema, io: 'input' | 'output'): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
@@ -36,6 +36,10 @@ function tidy(schema: JsonSchema, io: 'input' | 'output'): void {
   const { additionalProperties: more } = schema;
   const anything = typeof more === 'object' && more !== null && Object.keys(more).length === 0;
   if (anything || (io === 'output' && more === false)) delete schema.additionalProperties;
+  const [value, none, ...others] = (schema.anyOf ?? []) as (JsonSchema | undefined)[];
+  if (typeof value?.type !== 'string' || none?.type !== 'null' || others.length > 0 || value.enum) return;
+  delete schema.anyOf;
+  Object.assign(schema, { ...value, ...schema, type: [value.type, 'null'] });
 }
 
 /** The members of an answer, and of a list its items' members, without what is inside them: what a tool list can afford. */
