@@ -21,11 +21,11 @@ import { takeOverLeases } from './store/publish-jobs.ts';
 import { findWorkspace, insertWorkspace } from './store/workspaces.ts';
 import { type Catalog, createCatalog } from './surfaces/catalog.ts';
 import { connectRoutes } from './surfaces/connect.ts';
+import { documentRoutes } from './surfaces/documents.ts';
 import { errorResponse } from './surfaces/errors.ts';
 import { homeRoutes } from './surfaces/home.ts';
 import { mcpRoutes } from './surfaces/mcp.ts';
 import { isTrustedPeer, networkOf } from './surfaces/network.ts';
-import { openApi } from './surfaces/openapi.ts';
 import { restRoutes } from './surfaces/rest.ts';
 import { createVault, type Vault } from './vault.ts';
 
@@ -119,9 +119,8 @@ function allRoutes(deps: Deps, { recheckMs, extra }: Partial<World>, ending: Abo
   app.onError((error, c) => errorResponse(deps, error, { route: routePath(c), method: c.req.method }));
   app.notFound(() => errorResponse(deps, new DomainError('not_found', 'There is nothing at this path.')));
   const catalog = createCatalog(extra);
-  const document = openApi(deps.config, catalog.operations);
-  app.get('/api/doc.json', (c) => c.json(document));
   app.route('/', homeRoutes(deps));
+  app.route('/', documentRoutes(deps.config, catalog.operations));
   app.route('/', oauthRoutes(deps));
   app.route('/_mcp', mcpRoutes(deps, catalog, { recheckMs, ending }));
   app.route('/api/v1/oauth', connectRoutes(deps));

@@ -30,11 +30,11 @@ export type ErrorCause =
   | 'scope'
   | 'key'
   | 'session'
-  /** One that names a row in its path, and changes it. */
+  /** One on a job or a delivery whose status matters. */
   | 'change'
   /** One that may be repeated under an idempotency key. */
   | 'idempotency'
-  /** One that takes a platform's slug and starts something there. */
+  /** One that starts something at a platform. */
   | 'platform'
   /** One that acts on a channel at its platform. */
   | 'channel'
@@ -111,7 +111,7 @@ export const errorCodes = {
     kind: 'forbidden',
     cause: 'session',
     meaning: 'This takes a person who is logged in, no key.',
-    next: 'Ask the user to do this in the console.',
+    next: 'Ask the user to log in to the console and do this there.',
   },
   not_found: {
     kind: 'not_found',

@@ -1,5 +1,5 @@
 /** Error codes as they go over the wire, with the status they have unless one is given. */
-const statuses = {
+export const oauthStatuses = {
   invalid_request: 400,
   invalid_client: 400,
   invalid_grant: 400,
@@ -18,7 +18,7 @@ const statuses = {
   temporarily_unavailable: 503,
 } as const satisfies Record<string, number>;
 
-export type OAuthErrorCode = keyof typeof statuses;
+export type OAuthErrorCode = keyof typeof oauthStatuses;
 
 export type OAuthErrorStatus = 400 | 401 | 403 | 405 | 413 | 415 | 429 | 503;
 
@@ -34,7 +34,7 @@ export class OAuthError extends Error {
     super(description);
     this.name = 'OAuthError';
     this.code = code;
-    this.status = options.status ?? statuses[code];
+    this.status = options.status ?? oauthStatuses[code];
     this.headers = options.headers ?? {};
   }
 }

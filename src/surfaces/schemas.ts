@@ -7,6 +7,11 @@ export type Schemas = { input: JsonSchema; output: JsonSchema };
 
 const cache = new Map<Operation, Schemas>();
 
+/** The types a schema names; none where anything goes. */
+export function typesOf({ type }: JsonSchema): string[] {
+  return ([type ?? []] as (string | string[])[]).flat();
+}
+
 /** JSON Schemas (2020-12) of an operation, built once. */
 export function schemasOf(op: Operation): Schemas {
   const known = cache.get(op);
