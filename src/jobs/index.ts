@@ -7,5 +7,5 @@ import { sweepKind } from './sweep.ts';
 
 /** Every kind of job with its own slots. */
 export function jobKinds(deps: Deps): Kind[] {
-  return [publishKind(deps, 16), refreshKind(deps, 4), deliverKind(deps, 16), sweepKind(deps)];
+  return [publishKind(deps, 16), refreshKind(deps, 4), deliverKind(deps, 32), sweepKind(deps)];
 }

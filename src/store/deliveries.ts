@@ -34,7 +34,7 @@ export const deliveryColumns = `id, workspace_id as "workspaceId", organization_
 export const deliveriesOfEvents = `told as (
     select a.*, event.sequence, event.status as told_status, event.at
     from event join assignments a on a.id = event.assignment_id
-    where a.callback_url is not null and event.sequence > 0
+    where a.callback_url is not null
   ), overtaken as (
     update deliveries d
     set overtaken = true,
