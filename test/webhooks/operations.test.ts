@@ -64,14 +64,14 @@ before(async () => {
     values: [organizationId, pharlo.workspaceId],
   });
   const key = await pharlo.newKey({ organizationId });
-  const connectionId = await insertChannel(pharlo, pharlo.workspaceId, organizationId);
+  const connectionId = await insertChannel(deps, pharlo.workspaceId, organizationId);
   const otherTold = await told({ key, connectionId });
   other = { key, organizationId, deliveryId: otherTold.id, assignmentId: otherTold.assignmentId };
 
   const workspace = { id: newId(deps.now(), deps.random), organizationId: newId(deps.now(), deps.random) };
   await db.transaction((tx) => insertWorkspace(tx, { ...workspace, slug: 'x', name: 'X', plan: 'unlimited' }));
   const made = await makeKey(deps, { workspaceId: workspace.id, name: 'X' });
-  const foreignTold = await told({ key: made.key, connectionId: await insertChannel(pharlo, workspace.id) });
+  const foreignTold = await told({ key: made.key, connectionId: await insertChannel(deps, workspace.id) });
   foreign = { key: made.key, deliveryId: foreignTold.id };
 });
 after(() => sender[Symbol.asyncDispose]());

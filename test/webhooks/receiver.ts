@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { readWebhookSecrets } from '../../src/callback.ts';
+import type { Deps } from '../../src/deps.ts';
 import { newId } from '../../src/domain/ids.ts';
 import { insertConnection, saveTokens } from '../../src/store/connections.ts';
 import { findOrganization } from '../../src/store/workspaces.ts';
@@ -88,7 +89,7 @@ export async function deliveriesOf(pharlo: Pick<Harness, 'rest'>, query = ''): P
 
 /** Asks until the delivery looks so. */
 export async function untilDelivery(
-  pharlo: Harness,
+  pharlo: Pick<Harness, 'rest'>,
   query: string,
   isSo: (delivery: Delivery) => boolean,
 ): Promise<Delivery> {
@@ -130,7 +131,7 @@ export async function startSender(options: Parameters<typeof startHarness>[0] = 
   const receiver = stack.use(await startReceiver());
   const pharlo = stack.use(await startHarness({ environment: openLoopback, work: true, ...options }));
   const { db } = pharlo.app.deps;
-  const connectionId = await insertChannel(pharlo, pharlo.workspaceId);
+  const connectionId = await insertChannel(pharlo.app.deps, pharlo.workspaceId);
   const disposables = stack.move();
   return {
     pharlo,
@@ -159,11 +160,10 @@ export async function startSender(options: Parameters<typeof startHarness>[0] = 
 
 /** A channel nobody publishes on. */
 export async function insertChannel(
-  { app }: Pick<Harness, 'app'>,
+  { db, now, random }: Pick<Deps, 'db' | 'now' | 'random'>,
   workspaceId: string,
   organizationId?: string,
 ): Promise<string> {
-  const { db, now, random } = app.deps;
   const organization = await findOrganization(db, workspaceId, organizationId);
   if (!organization) throw new Error('No organization.');
   const id = newId(now(), random);
