@@ -93,7 +93,8 @@ async function runAll(asked: ReadonlySet<number>): Promise<boolean> {
     sound = false;
     print(cells, false, ended);
   }
-  for (const mutant of chosen) {
+  // What fails by itself says nothing of a mutant.
+  for (const mutant of sound ? chosen : []) {
     const ended = await runMutant(tree.path, mutant, fileOf(mutant.item), server.variables);
     const cells = [String(mutant.item).padStart(2), ended.verdict.padEnd(6), mutant.file.padEnd(36), mutant.name];
     print(cells, ended.verdict === 'killed', ended);
