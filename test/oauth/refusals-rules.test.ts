@@ -124,6 +124,7 @@ test('the Basic scheme is read in any case, and only as it is written', async ()
     `Basic ${good},`,
     `Basic ${encoded(id)}`,
     `Basic ${encoded(`:${secret}`)}`,
+    `Basic ${encoded(`:${id}:${secret}`)}`,
     `Basic ${encoded(`${id}:${secret}\n`)}`,
     `Basic ${encoded(`${id}:\n${secret}`)}`,
     `Basic ${encoded(`${id}:${secret}%`)}`,
