@@ -15,14 +15,12 @@ import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
 import { watchAssignments } from '../watch.ts';
 import { isJson, parseJson, readText } from './body.ts';
 import type { Catalog } from './catalog.ts';
+import { alike, arrayProblem, withoutCancellations } from './mcp-arrays.ts';
 import { type Listening, listen, listenUris } from './mcp-listen.ts';
-import { createServer, lackingScopes, type Offer, offerOf } from './mcp-server.ts';
+import { lackingScopes, type Offer, offerOf } from './mcp-offer.ts';
+import { createServer } from './mcp-server.ts';
 
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
-/** Only revision 2025-03-26 knows arrays; it is also what a missing version header means. */
-const arrayRevision = '2025-03-26';
-const maxArray = 20;
-
 /** The MCP endpoint: stateless, both protocol eras on one URL; `ending` ends its streams. Mounted at `/_mcp`. */
 export function mcpRoutes(
   deps: Deps,
@@ -89,7 +87,7 @@ async function serve(endpoint: Endpoint, request: Request, network: string): Pro
     return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
   }
   const problem = arrayProblem(request, body);
-  if (problem) return problem;
+  if (problem) return rpcError(400, -32600, problem);
   const { headers, refused } = await countCalls(deps, found.caller, Array.isArray(body) ? body.length : 1);
   const response = refused
     ? rpcError(429, -32600, refused.message, { 'retry-after': String(refused.extras.retryAfterSeconds) }, idOf(body))
@@ -109,20 +107,6 @@ async function answer(endpoint: Endpoint, request: Request, body: unknown, calle
   const { status, message } = stream;
   const headers: Record<string, string> = status === 429 ? { 'retry-after': '15' } : {};
   return rpcError(status, status === 400 ? -32602 : -32600, message, headers, idOf(body));
-}
-
-function arrayProblem(request: Request, body: unknown): Response | undefined {
-  if (!Array.isArray(body)) return undefined;
-  const version = request.headers.get('mcp-protocol-version') ?? arrayRevision;
-  if (version !== arrayRevision) return rpcError(400, -32600, `Arrays exist in revision ${arrayRevision} only.`);
-  if (body.length === 0 || body.length > maxArray) {
-    return rpcError(400, -32600, `An array may hold 1 to ${maxArray} messages.`);
-  }
-  const ids = body.flatMap((message) =>
-    message?.method !== undefined && message.id !== undefined ? [message.id] : [],
-  );
-  if (new Set(ids).size < ids.length) return rpcError(400, -32600, 'Every request of an array needs its own id.');
-  return undefined;
 }
 
 /** Every element is checked before anything runs; one missing scope refuses all, and the challenge names the full set. */
@@ -166,21 +150,6 @@ function acceptingBoth(request: Request): Request {
   const headers = new Headers(request.headers);
   headers.set('accept', 'application/json, text/event-stream');
   return new Request(request.url, { method: 'POST', headers });
-}
-
-/**
- * Closing the connection is the one way to cancel. The transport would wait for ever for the answer of a call that a
- * notification beside it had cancelled.
- */
-function withoutCancellations(body: unknown): unknown {
-  return Array.isArray(body) ? body.filter((message) => message?.method !== 'notifications/cancelled') : body;
-}
-
-/** An array is answered with an array (JSON-RPC 2.0 §6); the transport takes a single answer out of it. */
-async function alike(body: unknown, response: Response): Promise<Response> {
-  if (!Array.isArray(body) || response.status !== 200) return response;
-  const answer: unknown = await response.json();
-  return Response.json(Array.isArray(answer) ? answer : [answer]);
 }
 
 type RpcId = string | number | null;
