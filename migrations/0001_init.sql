@@ -255,6 +255,8 @@ create table assignments (
   bytes_total bigint,
   -- committed before the call that makes the post; nobody looks for the post before it has passed
   intent_deadline timestamptz,
+  -- came out of a backup and may have been posted since it was made: only a look that finds the post ends the doubt
+  restored boolean not null default false,
   due_at timestamptz,
   lease_until timestamptz,
   lease_token uuid,
@@ -283,7 +285,8 @@ create index assignments_ended on assignments (workspace_id, ended_at)
   include (organization_id, connection_id, platform, status, scheduled_at, created_at) where ended_at is not null;
 create index assignments_content on assignments (connection_id, content_hash, created_at);
 create index assignments_due on assignments (due_at) where due_at is not null;
-create index assignments_leased on assignments (workspace_id) where lease_until is not null;
+create index assignments_open on assignments (connection_id, due_at) where due_at is not null;
+create index assignments_leased on assignments (lease_until) where lease_until is not null;
 
 -- The timeline: one row per transition, numbered without gaps.
 create table assignment_events (

@@ -4,7 +4,8 @@ import type { Progress, StepResult } from '../platforms/contract.ts';
 import { appendEvent } from '../store/assignments.ts';
 import type { Tx } from '../store/db.ts';
 import { keepOneCharge, refundAssignment } from '../store/ledger.ts';
-import { type ClaimedAssignment, moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
+import type { ClaimedAssignment } from '../store/publish-claims.ts';
+import { moveAssignment, type Sent, type Transition } from '../store/publish-jobs.ts';
 import { connectionInactive, reconnectRequired, refreshRunning } from '../tokens.ts';
 
 /** What survives a crash between two steps, sealed: upload URLs are secrets. */

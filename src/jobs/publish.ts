@@ -14,16 +14,8 @@ import {
 } from '../platforms/contract.ts';
 import type { AssignmentRow } from '../store/assignments.ts';
 import { type ConnectionRow, findConnection } from '../store/connections.ts';
-import {
-  abandonAssignment,
-  type ClaimedAssignment,
-  claimAssignments,
-  commitIntent,
-  msUntilNextDue,
-  releaseAssignment,
-  renewLease,
-  saveProgress,
-} from '../store/publish-jobs.ts';
+import { type ClaimedAssignment, claimAssignments, msUntilNextDue } from '../store/publish-claims.ts';
+import { abandonAssignment, commitIntent, releaseAssignment, renewLease, saveProgress } from '../store/publish-jobs.ts';
 import { channelOf, freshTokens, refreshRunning, renewTokens } from '../tokens.ts';
 import { ClaimLost, type Job, type Kind } from './engine.ts';
 import {
@@ -48,15 +40,24 @@ const onceStepSeconds = 20;
 
 /** Publishing: claims due assignments and does one platform step after another, each outcome saved before the next. */
 export function publishKind(deps: Deps, slots: number): Kind {
+  const held = new Map<string, number>();
+  const count = (workspaceId: string, by: number) => {
+    const jobs = (held.get(workspaceId) ?? 0) + by;
+    if (jobs > 0) held.set(workspaceId, jobs);
+    else held.delete(workspaceId);
+  };
+  // A quarter is kept free of any one workspace, so that others need not wait for its long uploads.
+  const asking = { handlerVersion, held, perWorkspace: Math.max(1, slots - Math.floor(slots / 4)) };
   return {
     kind: 'publish',
     slots,
     async claim(limit, leaseToken) {
-      const rows = await claimAssignments(deps.db, { limit, leaseToken, handlerVersion });
+      const rows = await claimAssignments(deps.db, asking, { limit, leaseToken });
+      for (const { workspaceId } of rows) count(workspaceId, 1);
       if (rows.some(({ callbackUrl }) => callbackUrl !== null)) deps.nudge('deliver-webhook');
-      return rows.map((row) => jobOf(deps, row));
+      return rows.map((row) => jobOf(deps, row, () => count(row.workspaceId, -1)));
     },
-    nextDue: () => msUntilNextDue(deps.db, handlerVersion),
+    nextDue: () => msUntilNextDue(deps.db, asking),
   };
 }
 
@@ -64,12 +65,12 @@ type Signals = { stop: AbortSignal; lost: AbortSignal };
 
 type Channel = { connection: ConnectionRow; connector: Connector; network: Network; accessToken: string };
 
-function jobOf(deps: Deps, row: ClaimedAssignment): Job {
+function jobOf(deps: Deps, row: ClaimedAssignment, done: () => void): Job {
   const memory = openMemory(deps, row);
   const work: Work = { deps, row, sent: {}, memory: memory ?? { step: {} } };
   return {
     id: row.id,
-    run: (signals) => (memory ? run(work, signals) : failUnreadable(work)),
+    run: (signals) => (memory ? run(work, signals) : failUnreadable(work)).finally(done),
     renew: () => renewLease(deps.db, row, work.sent),
     abandon: () => abandonAssignment(deps.db, row),
   };
@@ -166,7 +167,9 @@ function withDeadline(channel: Channel, endsAt: number): Channel {
 }
 
 function settleFind(work: Work, found: FindResult): Promise<void> {
-  if (found.state === 'unclear')
+  // What was saved before a restore is no proof that nothing was posted after.
+  const isClear = !work.row.restored || (found.state !== 'absent' && found.state !== 'ready');
+  if (found.state === 'unclear' || !isClear)
     return fail(work, 'outcome_unknown', 'It cannot be told whether the post was made.', false);
   if (found.state === 'absent') return resumeAfterLook(work, found.progress);
   return endStep(work, found);

@@ -1,76 +1,7 @@
 import type { AssignmentError, AssignmentStatus } from '../domain/assignment.ts';
-import { type AssignmentRow, assignmentColumns } from './assignments.ts';
 import { takeOverRefreshes } from './connections.ts';
 import { named, type Queryable, type Tx } from './db.ts';
-import { deliveriesOfEvents } from './deliveries.ts';
 import { takeOverDeliveries } from './delivery-jobs.ts';
-
-/** A claimed job: the row and the fencing token every later write must show. */
-export type ClaimedAssignment = AssignmentRow & {
-  leaseToken: string;
-  progress: Buffer | null;
-  /** Claims that never came back, this one included. */
-  stalls: number;
-  /** Healable failures in a row. */
-  retries: number;
-  /** Found more than a day after it was due or its last claim ended, and no post was intended. */
-  missed: boolean;
-  /** Ms until a look for the post is allowed; 0 or less = now, null = nothing was intended. */
-  lookInMs: number | null;
-};
-
-/** What a suspended workspace has scheduled waits. */
-const mayWork = `exists (select from workspaces w where w.id = workspace_id and w.status = 'active')`;
-
-/**
- * The lease is 15 s; workers renew it well before. Every workspace's next job comes before any workspace's second, those
- * in flight counted. Nobody looks for an intended post before its deadline + 5 s.
- */
-const claimStatement = named<[number, string, number], ClaimedAssignment>(
-  'publish_jobs_claim',
-  `with busy as (
-     select workspace_id, count(*) as jobs from assignments where lease_until > pharlo_now() group by workspace_id
-   ), queue as (
-     select id as queued_id, row_number() over (partition by workspace_id order by due_at) as place
-     from assignments
-     where due_at <= pharlo_now() and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $3
-       and ${mayWork}
-   ), ready as (
-     select a.id as ready_id, a.workspace_id as ready_workspace, a.status as was,
-            greatest(a.due_at, a.lease_until) as idle_since
-     from queue join assignments a on a.id = queued_id left join busy on busy.workspace_id = a.workspace_id
-     where a.due_at <= pharlo_now() and (a.lease_until is null or a.lease_until <= pharlo_now())
-     order by coalesce(busy.jobs, 0) + place, a.due_at
-     limit $1 for update of a skip locked
-   ), event as (
-     insert into assignment_events (workspace_id, assignment_id, sequence, status)
-     select ready_workspace, ready_id,
-            (select coalesce(max(sequence), -1) + 1 from assignment_events where assignment_id = ready_id),
-            case when a.media = '[]' then 'processing' else 'uploading' end
-     from ready join assignments a on a.id = ready_id
-     where was = 'pending'
-     returning assignment_id, sequence, status, at
-   ), ${deliveriesOfEvents}
-   update assignments
-   set status = case when status <> 'pending' then status when media = '[]' then 'processing' else 'uploading' end,
-       lease_until = pharlo_now() + interval '15 seconds', lease_token = $2, attempts = attempts + 1, stalls = stalls + 1,
-       waiting_reason = null, updated_at = pharlo_now()
-   from ready where id = ready_id
-   returning ${assignmentColumns}, lease_token as "leaseToken", progress, stalls, retries,
-     intent_deadline is null and idle_since < pharlo_now() - interval '24 hours' as missed,
-     ceil(extract(epoch from intent_deadline + interval '5 seconds' - pharlo_now()) * 1000)::float8 as "lookInMs"`,
-);
-
-/**
- * Claims due jobs, workspaces with the fewest running first; the claim itself leaves `pending`.
- * One token serves the whole batch.
- */
-export function claimAssignments(
-  on: Queryable,
-  claim: { limit: number; leaseToken: string; handlerVersion: number },
-): Promise<ClaimedAssignment[]> {
-  return claimStatement(on, claim.limit, claim.leaseToken, claim.handlerVersion);
-}
 
 type Held = { id: string; leaseToken: string };
 
@@ -237,18 +168,4 @@ export async function takeOverLeases(on: Queryable): Promise<number> {
   await takeOverRefreshes(on);
   await takeOverDeliveries(on);
   return (await takeOver(on)).length;
-}
-
-const nextDue = named<[number], { ms: number | null }>(
-  'publish_jobs_next_due',
-  `select ceil(extract(epoch from min(due_at) - pharlo_now()) * 1000)::int as ms
-   from (select due_at from assignments
-         where due_at is not null and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $1
-           and ${mayWork}
-         order by due_at limit 1) as first`,
-);
-
-/** Ms until the next unclaimed job this worker may do is due (0 or less = now), or undefined when none waits. */
-export async function msUntilNextDue(on: Queryable, handlerVersion: number): Promise<number | undefined> {
-  return (await nextDue(on, handlerVersion))[0]?.ms ?? undefined;
 }

@@ -3,21 +3,23 @@ import { test } from 'node:test';
 import { createApp } from '../../src/app.ts';
 import { makeKey } from '../../src/commands/keys.ts';
 import { newId } from '../../src/domain/ids.ts';
+import { claimAssignments, msUntilNextDue } from '../../src/store/publish-claims.ts';
 import {
-  claimAssignments,
   commitIntent,
   moveAssignment,
-  msUntilNextDue,
   releaseAssignment,
   renewLease,
   saveProgress,
 } from '../../src/store/publish-jobs.ts';
 import { insertWorkspace } from '../../src/store/workspaces.ts';
+import { connectChannel as newChannel } from '../channel.ts';
 import { connectChannel, ended, type Rig, startRig, waitsFor } from './rig.ts';
+
+const asking = (handlerVersion: number) => ({ handlerVersion, held: new Map<string, number>(), perWorkspace: 16 });
 
 async function claim({ pharlo }: Rig, limit = 1, handlerVersion = 1) {
   const { db, now, random } = pharlo.app.deps;
-  return claimAssignments(db, { limit, leaseToken: newId(now(), random), handlerVersion });
+  return claimAssignments(db, asking(handlerVersion), { limit, leaseToken: newId(now(), random) });
 }
 
 const sealed = Buffer.from('sealed');
@@ -134,15 +136,18 @@ test('a worker leaves jobs of a newer version alone and does not spin on them', 
   await rig.create();
   const { db } = rig.pharlo.app.deps;
   assert.deepEqual(await claim(rig, 1, 0), []);
-  assert.equal(await msUntilNextDue(db, 0), undefined);
-  assert.ok(((await msUntilNextDue(db, 1)) ?? 1) <= 0);
+  assert.equal(await msUntilNextDue(db, asking(0)), undefined);
+  assert.ok(((await msUntilNextDue(db, asking(1))) ?? 1) <= 0);
 });
 
 test('workspaces take turns, whoever was first with however many jobs', async () => {
   await using rig = await startRig({ work: false });
   const { app, rest } = rig.pharlo;
   const { db, now, random } = app.deps;
-  for (let index = 0; index < 12; index++) await rig.create({ payload: { title: `Many ${index}` } });
+  const channels = [rig.connectionId, await newChannel(rig.pharlo), await newChannel(rig.pharlo)];
+  for (let index = 0; index < 12; index++) {
+    await rig.create({ connectionId: channels[index % 3], payload: { title: `Many ${index}` } });
+  }
   const workspace = { id: newId(now(), random), organizationId: newId(now(), random), slug: 'small', name: 'Small' };
   await db.transaction((tx) => insertWorkspace(tx, { ...workspace, plan: 'unlimited' }));
   const { key } = await makeKey(app.deps, { workspaceId: workspace.id, name: 'Small' });
@@ -162,6 +167,33 @@ test('workspaces take turns, whoever was first with however many jobs', async ()
   assert.deepEqual((await ofSmall(4)).sort(), ['big', 'big', 'small', 'small']);
   assert.deepEqual((await ofSmall(2)).sort(), ['big', 'small'], 'those in flight count');
   assert.deepEqual(await ofSmall(3), ['big', 'big', 'big'], 'nobody else waits');
+});
+
+test('a channel is given three jobs at once, over all workers, and the next when one of them ends', async () => {
+  await using rig = await startRig({ work: false });
+  const { db } = rig.pharlo.app.deps;
+  for (let index = 0; index < 5; index++) await rig.create({ payload: { title: `Job ${index}` } });
+  const first = await claim(rig, 10);
+  assert.equal(first.length, 3);
+  assert.deepEqual(await claim(rig, 10), []);
+  assert.equal(await msUntilNextDue(db, asking(1)), undefined, 'nothing to look for again and again');
+  const [ended] = first;
+  assert.ok(ended);
+  const published = { status: 'published', progress: null, postId: 'x', sent: {} } as const;
+  await db.transaction((tx) => moveAssignment(tx, ended, published));
+  assert.ok(((await msUntilNextDue(db, asking(1))) ?? 1) <= 0);
+  assert.equal((await claim(rig, 10)).length, 1);
+});
+
+test('one workspace leaves slots of a worker free for others', async () => {
+  await using rig = await startRig({ work: false });
+  const { db, now, random } = rig.pharlo.app.deps;
+  for (let index = 0; index < 2; index++) await rig.create({ payload: { title: `Job ${index}` } });
+  const held = new Map([[rig.pharlo.workspaceId, 3]]);
+  const claimWith = (perWorkspace: number) =>
+    claimAssignments(db, { handlerVersion: 1, held, perWorkspace }, { limit: 4, leaseToken: newId(now(), random) });
+  assert.equal((await claimWith(3)).length, 0);
+  assert.equal((await claimWith(4)).length, 1);
 });
 
 test('two workers on one database do every job once', async () => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newId } from '../../src/domain/ids.ts';
-import { claimAssignments, releaseAssignment } from '../../src/store/publish-jobs.ts';
+import { claimAssignments } from '../../src/store/publish-claims.ts';
+import { releaseAssignment } from '../../src/store/publish-jobs.ts';
 import { isSessionStart } from './platform.ts';
 import { ended, startRig, waitsFor } from './rig.ts';
+
+const alone = { handlerVersion: 1, held: new Map<string, number>(), perWorkspace: 16 };
 
 const hourMs = 3_600_000;
 
@@ -49,7 +52,7 @@ for (const end of ['given back', 'lost'] as const) {
     await using rig = await startRig({ work: false });
     const { db, now, random } = rig.pharlo.app.deps;
     const { id } = await rig.create();
-    const [claimed] = await claimAssignments(db, { limit: 1, leaseToken: newId(now(), random), handlerVersion: 1 });
+    const [claimed] = await claimAssignments(db, alone, { limit: 1, leaseToken: newId(now(), random) });
     assert.deepEqual([claimed?.id, claimed?.missed], [id, false]);
     if (claimed && end === 'given back') await releaseAssignment(db, claimed);
     await rig.advance(26 * hourMs);
