@@ -163,6 +163,18 @@ test('people who fetch too many unknown apps get a page with the time to wait', 
   assert.match((await wordsOf(refused))[2], /^Too many requests\. Try again later\.$/);
 });
 
+test('the request travels sealed under its own name, with nothing in it that was not asked', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const { page, cookie } = await server.begin(client_id, { scope: 'x mcp.read', state: undefined });
+  const sealed = Buffer.from(page.split('/').at(-1) ?? '', 'base64url');
+  const { id, expiresAt, ...request } = JSON.parse(server.deps.vault.open('oauth consent request', sealed) ?? '{}');
+  assert.match(id, /^[\w-]{22}$/);
+  assert.ok(Math.abs(expiresAt - server.deps.now() - 600_000) < 60_000);
+  const browser = cookie.split('=')[1];
+  assert.deepEqual(request, { clientId: client_id, redirectUri, codeChallenge, scope: 'mcp.read', browser });
+});
+
 test('the browser is known by a nonce of 22 characters and no other', async () => {
   await using server = await createServer();
   const { client_id } = await server.register();

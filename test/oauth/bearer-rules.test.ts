@@ -153,6 +153,12 @@ test('keys that many ask for at once are made once, and those that are there are
   assert.equal(made(), 2 * keys.length, 'made anew once they are gone');
 });
 
+test('without a key that can be opened nothing is signed', async () => {
+  await using server = await createServer({ format: 'jwt' });
+  const vault = { ...server.deps.vault, open: () => undefined };
+  await assert.rejects(createSigning({ ...server.deps, vault }).signer(), /There is no signing key/);
+});
+
 test('the doors of a JWT: both for one without a resource, only its own for one with', async () => {
   await using server = await createServer({ format: 'jwt' });
   const { client_id } = await server.register();

@@ -161,6 +161,10 @@ test('all three endpoints want a form: its type, its size, each parameter once, 
       [send(`${form}&token=a&token=a`), [400, 'invalid_request', /more than once/]],
       [send(`${form}&${form}`), [400, 'invalid_request', /more than once/]],
       [send(new Uint8Array([0x61, 0x3d, 0xff])), [400, 'invalid_request', /not UTF-8/]],
+      [
+        server.fetch(path, { method: 'POST', headers: { 'content-type': type } }),
+        [400, 'invalid_request', /client_id is missing/],
+      ],
     ];
     for (const [response, refusal] of cases) await assertRefused(await response, refusal);
     for (const good of [` ${type.toUpperCase()} ; charset=utf-8`, `${type};x`]) {
