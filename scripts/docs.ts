@@ -73,7 +73,7 @@ function referencePage(): string {
     ...['', '## Scopes', '', '| scope | allows to |', '|---|---|'],
     ...scopes.map((scope) => `| \`${scope}\` | ${scopeTexts[scope]} |`),
     ...['', '## Headers of answers', '', '| header | meaning |', '|---|---|'],
-    ...Object.entries(answerHeaders).map(([name, { description }]) => `| \`${name}\` | ${description} |`),
+    ...answerHeaders.map(({ name, description }) => `| \`${name}\` | ${description} |`),
     ...['', '## Calls', '', `Any call can answer ${errorList([...common])}.`],
     ...operations.flatMap((op) => operationLines(op, common)),
     ...[

@@ -88,7 +88,7 @@ function callBlock({ op, face }: Call, publicUrl: string): Html {
 <div><dt>Costs</dt><dd>${price(credits.rest)}${op.mcp ? html`; ${price(credits.mcp)} as a tool` : ''}</dd></div>
 ${op.mcp ? html`<div><dt>MCP tool</dt><dd><code>${op.name}</code></dd></div>` : ''}
 </dl>
-${input.properties && Object.keys(input.properties).length > 0 ? html`<h4>Takes</h4>${memberList(membersOf(input), face.path)}` : ''}
+${input.properties && Object.keys(input.properties).length > 0 ? html`<h4>Takes</h4>${memberList(membersOf(input), taken(face.path))}` : ''}
 <h4>Answers ${face.status}</h4>
 ${answer(op, face)}
 <h4>Errors</h4>
@@ -111,16 +111,28 @@ function price(credits: number): string {
 function answer(op: Operation, face: RestFace<unknown>): Html {
   if (face.status === 204) return html`<p>No body.</p>`;
   const { output } = schemasOf(op);
-  return html`${memberList(membersOf(output))}
-<pre class="example" aria-label="Example of an answer" role="group">${JSON.stringify(exampleOf(output), null, 2)}</pre>`;
+  return html`<pre class="example" aria-label="Example of an answer" role="group">${JSON.stringify(exampleOf(output), null, 2)}</pre>
+<details class="more"><summary>All members</summary>${memberList(membersOf(output), answered)}</details>`;
 }
 
-function memberList(members: Member[], path = ''): Html {
-  return html`<ul class="members">${members.map(
-    ({ name, type, required, description, members }) => html`
-<li><code>${name}</code> <span class="soft">${type}${path.includes(`{${name}}`) ? ', in the path' : ''}</span>${required ? html` <strong>required</strong>` : ''}
-${description ? html`<p>${description}</p>` : ''}${members.length > 0 ? memberList(members) : ''}</li>`,
-  )}</ul>`;
+/** What is said of a member beside its type. */
+type Mark = (member: Member) => string;
+
+const taken =
+  (path: string): Mark =>
+  ({ name, required }) =>
+    [...(path.includes(`{${name}}`) ? ['in the path'] : []), ...(required ? ['required'] : [])].join(', ');
+
+const answered: Mark = ({ required }) => (required ? '' : 'can be absent');
+
+function memberList(members: Member[], mark: Mark): Html {
+  return html`<ul class="members">${members.map((member) => {
+    const { name, type, description, members: inner } = member;
+    const marked = mark(member);
+    return html`
+<li><code>${name}</code> <span class="soft">${type}</span>${marked ? html` <strong>${marked}</strong>` : ''}
+${description ? html`<p>${description}</p>` : ''}${inner.length > 0 ? memberList(inner, mark) : ''}</li>`;
+  })}</ul>`;
 }
 
 /** A long path may break behind a slash. */

@@ -3,7 +3,7 @@ import { scopes, scopeTexts } from '../domain/access.ts';
 import { price, toCredits } from '../domain/credits.ts';
 import { type ErrorCode, errorCodes } from '../domain/error-codes.ts';
 import { atRest, type Operation, type RestFace } from '../operation.ts';
-import { type AnswerHeader, answerHeaders, headersOf } from './answer-headers.ts';
+import { answerHeaders, headersOf } from './answer-headers.ts';
 import { codes, errorsOf, statusOf, takesBody } from './error-catalog.ts';
 import { exampleOf } from './examples.ts';
 import { type JsonSchema, schemasOf } from './schemas.ts';
@@ -63,7 +63,7 @@ export function openApi(config: Config, operations: readonly Operation[]): objec
         ErrorCode: { type: 'string', description: 'Stable, snake_case; more may come.', examples: codes() },
       },
       headers: Object.fromEntries(
-        Object.entries(answerHeaders).map(([name, { type, description }]) => [name, { description, schema: { type } }]),
+        answerHeaders.map(({ name, type, description }) => [name, { description, schema: { type } }]),
       ),
       examples: Object.fromEntries(codes().map((code) => [code, errorExample(code)])),
     },
@@ -164,7 +164,7 @@ function failures(op: Operation): Record<string, object> {
       status,
       {
         description,
-        ...(headersOf(status).length > 0 && { headers: headerRefs(headersOf(status)) }),
+        headers: headerRefs(headersOf(status)),
         content: errorContent({ examples }),
       },
     ];
@@ -176,7 +176,7 @@ function errorContent(more: object = {}): object {
   return { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, ...more } };
 }
 
-function headerRefs(names: AnswerHeader[]): Record<string, object> {
+function headerRefs(names: string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
