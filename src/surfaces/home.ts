@@ -14,7 +14,7 @@ export function homeRoutes(deps: Deps): Hono<HttpEnv> {
 <p class="address">${publicUrl}/_mcp</p>
 <dl>
 <div><dt>REST API</dt><dd>${publicUrl}/api/v1</dd></div>
-<div><dt>OpenAPI</dt><dd><a href="/api/doc.json">/api/doc.json</a></dd></div>
+<div><dt>API reference</dt><dd><a href="/api/doc">/api/doc</a></dd></div>
 ${sandboxUrl ? html`<div><dt>Sandbox networks</dt><dd><a href="${sandboxUrl}">${sandboxUrl}</a></dd></div>` : ''}
 </dl>`;
     return page(c, { status: 200, title: 'Welcome', body });
