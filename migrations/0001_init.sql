@@ -346,7 +346,7 @@ create table deliveries (
 );
 create index deliveries_list on deliveries (workspace_id, created_at desc, id desc);
 create index deliveries_status on deliveries (workspace_id, status, created_at desc, id desc);
-create index deliveries_due on deliveries (due_at) where due_at is not null;
+create index deliveries_due on deliveries (workspace_id, due_at, id) where due_at is not null;
 create index deliveries_leased on deliveries (workspace_id) where lease_until is not null;
 create index deliveries_ended on deliveries (created_at) where status <> 'pending';
 

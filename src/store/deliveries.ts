@@ -26,10 +26,12 @@ export const deliveryColumns = `id, workspace_id as "workspaceId", organization_
   last_attempt_at as "lastAttemptAt", case when lease_until > pharlo_now() then null else due_at end as "dueAt",
   last_error as "lastError", duration_ms as "durationMs", created_at as "createdAt"`;
 
+const givesWay = (d: string) => `(${d}.attempts >= ${overtakenTries} and ${d}.lease_token is null)`;
+
 /**
  * The CTEs that write the deliveries of a statement's timeline rows: to stand behind a CTE named `event`, which returns
  * `assignment_id, sequence, status, at`. The body is fixed here, as it is at that transition. The delivery before it now
- * has a newer one behind it, and fails at once when it has had its tries.
+ * has a newer one behind it, and fails at once when it has had its tries; otherwise the new one is due no sooner.
  */
 export const deliveriesOfEvents = `told as (
     select a.*, event.sequence, event.status as told_status, event.at
@@ -38,8 +40,8 @@ export const deliveriesOfEvents = `told as (
   ), overtaken as (
     update deliveries d
     set overtaken = true,
-        status = case when d.attempts >= ${overtakenTries} and d.lease_token is null then 'failed' else d.status end,
-        due_at = case when d.attempts >= ${overtakenTries} and d.lease_token is null then null else d.due_at end
+        status = case when ${givesWay('d')} then 'failed' else d.status end,
+        due_at = case when ${givesWay('d')} then null else d.due_at end
     from told where d.assignment_id = told.id and d.status = 'pending' and not d.overtaken
   ), delivery as (
     insert into deliveries (workspace_id, organization_id, assignment_id, url, event, sequence, body, due_at)
@@ -49,7 +51,9 @@ export const deliveriesOfEvents = `told as (
              'platformPostId', platform_post_id, 'platformUrl', platform_url, 'errors', errors,
              'externalId', external_id, 'sequence', sequence,
              'timestamp', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))),
-           pharlo_now()
+           greatest(pharlo_now(), (
+             select max(before.due_at) from deliveries before
+             where before.assignment_id = told.id and before.status = 'pending' and not ${givesWay('before')}))
     from told
   )`;
 

@@ -12,20 +12,33 @@ const isFirst = (d: string) => `not exists (
 
 const isFree = (d: string) => `(${d}.lease_until is null or ${d}.lease_until <= pharlo_now())`;
 
+/** Workspaces that have something to send, found by leaps through the index however much each has. */
+const workspaces = `workspaces_due as (
+     (select workspace_id from deliveries where due_at is not null order by workspace_id limit 1)
+     union all
+     select (select d.workspace_id from deliveries d
+             where d.due_at is not null and d.workspace_id > w.workspace_id order by d.workspace_id limit 1)
+     from workspaces_due w where w.workspace_id is not null
+   )`;
+
 /** Every workspace's next delivery comes before any workspace's second, those in flight counted. */
 const claimStatement = named<[number, string], ClaimedDelivery>(
   'delivery_jobs_claim',
-  `with busy as (
+  `with recursive ${workspaces}, busy as (
      select workspace_id, count(*) as jobs from deliveries where lease_until > pharlo_now() group by workspace_id
    ), queue as (
-     select d.id as queued_id, row_number() over (partition by d.workspace_id order by d.due_at, d.id) as place
-     from deliveries d
-     where d.due_at <= pharlo_now() and ${isFree('d')} and ${isFirst('d')}
+     select next.id as queued_id,
+            coalesce(busy.jobs, 0) + row_number() over (partition by w.workspace_id order by next.due_at, next.id) as place
+     from workspaces_due w left join busy on busy.workspace_id = w.workspace_id cross join lateral (
+       select d.id, d.due_at from deliveries d
+       where d.workspace_id = w.workspace_id and d.due_at <= pharlo_now() and ${isFree('d')} and ${isFirst('d')}
+       order by d.due_at, d.id limit $1
+     ) as next
    ), ready as (
      select d.id as ready_id
-     from queue join deliveries d on d.id = queued_id left join busy on busy.workspace_id = d.workspace_id
+     from queue join deliveries d on d.id = queued_id
      where d.due_at <= pharlo_now() and ${isFree('d')}
-     order by coalesce(busy.jobs, 0) + place, d.due_at
+     order by place, d.due_at
      limit $1 for update of d skip locked
    )
    update deliveries
@@ -83,14 +96,24 @@ export type FailedTry = {
 
 const failStatement = named<[string, string, string, number | null, number, number, boolean, boolean], never>(
   'delivery_jobs_fail',
-  `update deliveries
-   set status = case when $7 or ($8 and overtaken) then 'failed' else 'pending' end,
-       due_at = case when $7 or ($8 and overtaken) then null else pharlo_now() + $6::float8 * interval '1 ms' end,
-       last_error = $3, http_status = $4, duration_ms = $5, lease_until = null, lease_token = null
-   where id = $1 and lease_token = $2`,
+  `with ended as (
+     update deliveries
+     set status = case when $7 or ($8 and overtaken) then 'failed' else 'pending' end,
+         due_at = case when $7 or ($8 and overtaken) then null else pharlo_now() + $6::float8 * interval '1 ms' end,
+         last_error = $3, http_status = $4, duration_ms = $5, lease_until = null, lease_token = null
+     where id = $1 and lease_token = $2
+     returning assignment_id, sequence, due_at
+   )
+   update deliveries behind set due_at = ended.due_at
+   from ended
+   where behind.assignment_id = ended.assignment_id and behind.sequence > ended.sequence
+     and behind.status = 'pending' and behind.due_at < ended.due_at`,
 );
 
-/** Ends a try that failed. Whether a newer one waits is read from the row as it is now, not as it was claimed. */
+/**
+ * Ends a try that failed. Whether a newer one waits is read from the row as it is now, not as it was claimed. Those that
+ * wait behind it are due no sooner than it is, so that claims need not look at them again and again.
+ */
 export async function endFailed(on: Queryable, held: Held, failed: FailedTry): Promise<void> {
   const { error, httpStatus, durationMs, retryInMs, isLast } = failed;
   const { always, overtaken } = isLast;
@@ -120,10 +143,13 @@ export async function takeOverDeliveries(on: Queryable): Promise<void> {
 
 const nextDue = named<[], { ms: number | null }>(
   'delivery_jobs_next_due',
-  `select ceil(extract(epoch from min(due_at) - pharlo_now()) * 1000)::float8 as ms
-   from (select d.due_at from deliveries d
-         where d.due_at is not null and ${isFree('d')} and ${isFirst('d')}
-         order by d.due_at limit 1) as first`,
+  `with recursive ${workspaces}
+   select ceil(extract(epoch from min(next.due_at) - pharlo_now()) * 1000)::float8 as ms
+   from workspaces_due w cross join lateral (
+     select d.due_at from deliveries d
+     where d.workspace_id = w.workspace_id and d.due_at is not null and ${isFree('d')} and ${isFirst('d')}
+     order by d.due_at, d.id limit 1
+   ) as next`,
 );
 
 /** Ms until the next delivery that may go out is due (0 or less = now), or undefined when none waits. */
