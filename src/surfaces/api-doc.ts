@@ -28,13 +28,22 @@ const pageHeaders = {
 /** The reference for people, with a form that makes real calls. */
 export function apiDocRoutes(config: Config, operations: readonly Operation[]): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  const page = String(apiDocPage(config, operations));
-  const sheet = style + readAsset('api-doc.css');
-  const script = readAsset('api-doc-client.js');
-  app.get('/api/doc', (c) => c.html(page, 200, pageHeaders));
-  app.get('/api/doc.css', (c) => asset(c.body(sheet), 'text/css; charset=utf-8'));
-  app.get('/api/doc.js', (c) => asset(c.body(script), 'text/javascript; charset=utf-8'));
+  const page = onFirstUse(() => String(apiDocPage(config, operations)));
+  const sheet = onFirstUse(() => style + readAsset('api-doc.css'));
+  const script = onFirstUse(() => readAsset('api-doc-client.js'));
+  app.get('/api/doc', (c) => c.html(page(), 200, pageHeaders));
+  app.get('/api/doc.css', (c) => asset(c.body(sheet()), 'text/css; charset=utf-8'));
+  app.get('/api/doc.js', (c) => asset(c.body(script()), 'text/javascript; charset=utf-8'));
   return app;
+}
+
+/** Made when somebody asks for it, so that a start does not wait for it, and kept. */
+export function onFirstUse(make: () => string): () => string {
+  let made: string | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function readAsset(name: string): string {

@@ -2,22 +2,22 @@ import { Hono } from 'hono';
 import type { Config } from '../config.ts';
 import type { HttpEnv } from '../http.ts';
 import type { Operation } from '../operation.ts';
-import { apiDocRoutes } from './api-doc.ts';
+import { apiDocRoutes, onFirstUse } from './api-doc.ts';
 import { errorCatalog } from './error-catalog.ts';
 import { openApi } from './openapi.ts';
 import { toolCatalog } from './tool-catalog.ts';
 
-/** What tells about the API: the reference for people, its documents for programs and agents. Made once, open to all. */
+/** What tells about the API: the reference for people, its documents for programs and agents. Open to all. */
 export function documentRoutes(config: Config, operations: readonly Operation[]): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const documents = {
-    '/api/doc.json': openApi(config, operations),
-    '/errors.json': errorCatalog(),
-    '/mcp-tools.json': toolCatalog(operations),
+    '/api/doc.json': () => openApi(config, operations),
+    '/errors.json': errorCatalog,
+    '/mcp-tools.json': () => toolCatalog(operations),
   };
-  for (const [path, document] of Object.entries(documents)) {
-    const text = JSON.stringify(document);
-    app.get(path, (c) => c.body(text, 200, { 'Content-Type': 'application/json' }));
+  for (const [path, describe] of Object.entries(documents)) {
+    const text = onFirstUse(() => JSON.stringify(describe()));
+    app.get(path, (c) => c.body(text(), 200, { 'Content-Type': 'application/json' }));
   }
   const pointers = llmsText(config);
   app.get('/llms.txt', (c) => c.text(pointers));
