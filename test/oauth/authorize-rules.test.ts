@@ -68,11 +68,11 @@ test('every error of a request says in a sentence what is wrong with which param
   }
 });
 
-test('what may be said is understood: response_mode=query, an empty request, no state', async () => {
+test('what may be said is understood: response_mode=query, an empty request or resource, no state', async () => {
   await using server = await createServer();
   const { client_id } = await server.register({ redirect_uris: [loopback] });
   const { key } = await server.addKey();
-  const fine = { redirect_uri: loopback, response_mode: 'query', request: '', request_uri: '' };
+  const fine = { redirect_uri: loopback, response_mode: 'query', request: '', request_uri: '', resource: '' };
   const response = await server.authorize(client_id, fine);
   assert.match(response.headers.get('location') ?? '', /^\/oauth\/mcp\/consent\//);
   const at = await server.begin(client_id, { ...fine, state: undefined });

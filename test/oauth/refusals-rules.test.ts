@@ -61,6 +61,7 @@ test('the token endpoint names the grant type, parameter or scope it refuses', a
   await server.query('update oauth_grants set revoked_at = pharlo_now()');
   const ended = await server.refresh(client_id, bound.refresh_token);
   await assertRefused(ended, [400, 'invalid_grant', /has ended.*Authorize again/]);
+  assert.deepEqual(server.lines, [], 'a refusal is no failure of ours');
 });
 
 test('a grant for one resource gives no token for another', async () => {
