@@ -26,6 +26,7 @@ export function tryForm(op: Operation, face: RestFace<unknown>, publicUrl: strin
 <h4>Try it</h4>
 ${inputs}
 ${body === undefined ? '' : html`<div class="field"><label for="${id}">Body</label><textarea id="${id}" name="body" rows="${body.split('\n').length + 1}" spellcheck="false" autocapitalize="none">${body}</textarea></div>`}
+${op.access === 'session' ? html`<p class="soft">This takes the token of a person who is logged in; a key is refused.</p>` : ''}
 ${op.hints.readOnly ? '' : html`<p class="soft">This is a real call${properties.dryRun ? ', unless dryRun is true' : ''}.</p>`}
 <div class="actions"><button class="primary">Send</button></div>
 <div class="result" role="status"></div>
