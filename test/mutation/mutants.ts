@@ -27,11 +27,9 @@ type Planted = {
   location: { start: Position; end: Position };
 };
 type SourceText = { name: string; mutate: boolean; content: string };
+type Options = { plugins: null; ignorers: object[]; excludedMutations: string[] };
 type Instrumenter = {
-  instrument(
-    files: SourceText[],
-    options: { plugins: null; ignorers: []; excludedMutations: [] },
-  ): Promise<{ files: SourceText[]; mutants: Planted[] }>;
+  instrument(files: SourceText[], options: Options): Promise<{ files: SourceText[]; mutants: Planted[] }>;
 };
 
 /** Rewrites the files in the tree so that each carries all its mutants, and tells them. `tools` is where Stryker's instrumenter is installed. */
@@ -44,8 +42,8 @@ export async function plant(tools: string, tree: string, files: readonly string[
   const texts = await Promise.all(
     files.map(async (name) => ({ name, mutate: true, content: await readFile(join(tree, name), 'utf8') })),
   );
-  const options = { plugins: null, ignorers: [], excludedMutations: [] } as const;
-  const planted = await new Instrumenter(log).instrument(texts, { ...options, ignorers: [], excludedMutations: [] });
+  const everything = { plugins: null, ignorers: [], excludedMutations: [] } satisfies Options;
+  const planted = await new Instrumenter(log).instrument(texts, everything);
   for (const { name, content } of planted.files) await writeFile(join(tree, name), content);
   const sources = new Map(texts.map(({ name, content }) => [name, content.split('\n')]));
   return planted.mutants.map((mutant) => tell(mutant, sources.get(mutant.fileName) ?? []));

@@ -1,5 +1,5 @@
 import type { Verdict } from './lane.ts';
-import { type Equivalent, keyOf } from './mutants.ts';
+import { type Equivalent, keyOf, type Mutant } from './mutants.ts';
 import { interval } from './plan.ts';
 
 export type Result = {
@@ -20,7 +20,7 @@ export const isMissed = ({ status }: Verdict) => status === 'survived' || status
 export function report(
   verdicts: readonly Verdict[],
   equivalents: readonly Equivalent[],
-  { sampled, complete }: { sampled: boolean; complete: boolean },
+  { sampled, planted }: { sampled: boolean; planted: readonly Mutant[] },
 ): Result {
   const listed = new Set(equivalents.map(keyOf));
   const isListed = ({ mutant }: Verdict) => listed.has(keyOf(mutant));
@@ -30,7 +30,7 @@ export function report(
   const survivors = missed.filter((verdict) => !isListed(verdict));
   const score = found.length / (found.length + survivors.length);
   const strict = found.length / valid.length;
-  const seen = new Set(verdicts.map(({ mutant }) => keyOf(mutant)));
+  const present = new Set(planted.map(keyOf));
   const count = (status: Verdict['status']) => verdicts.filter((verdict) => verdict.status === status).length;
   const lines = [
     ...table(valid, survivors),
@@ -48,17 +48,16 @@ export function report(
     text: lines.join('\n'),
     score,
     mistaken: found.filter(isListed).map(describe),
-    stale: complete ? [...listed].filter((key) => !seen.has(key)) : [],
+    stale: [...listed].filter((key) => !present.has(key)),
   };
 }
 
 function table(valid: readonly Verdict[], survivors: readonly Verdict[]): string[] {
-  const files = [...new Set(valid.map(({ mutant }) => mutant.file))].sort();
-  return files.map((file) => {
-    const of = (verdicts: readonly Verdict[]) => verdicts.filter(({ mutant }) => mutant.file === file).length;
-    const found = of(valid.filter(isFound));
-    const left = of(survivors);
-    return `${file.padEnd(44)} ${String(found + left).padStart(5)} mutants  ${percent(found / (found + left)).padStart(7)}`;
+  const counted = [...valid.filter(isFound), ...survivors];
+  const byFile = Map.groupBy(counted, ({ mutant }) => mutant.file);
+  return [...byFile].sort().map(([file, those]) => {
+    const share = percent(those.filter(isFound).length / those.length);
+    return `${file.padEnd(44)} ${String(those.length).padStart(5)} mutants  ${share.padStart(7)}`;
   });
 }
 
