@@ -4,7 +4,7 @@ import { named, type Queryable } from './db.ts';
 export type WebhookSecretRow = { secret: Buffer; previous: Buffer | null; previousUntil: Date | null };
 
 const columns = `secret, case when previous_until > pharlo_now() then previous end as previous,
-  case when previous_until > pharlo_now() then previous_until end as "previousUntil"`;
+  previous_until as "previousUntil"`;
 
 const find = named<[string], WebhookSecretRow>(
   'webhook_secrets_find',

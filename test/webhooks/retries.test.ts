@@ -23,10 +23,10 @@ const nextAt = ({ nextAttemptAt }: Delivery) => Date.parse(nextAttemptAt ?? '');
 const isWaiting = (tries: number) => (one: Delivery) =>
   one.status === 'pending' && one.attempts === tries && one.nextAttemptAt !== undefined;
 
-/** The next try is `wait` ms after the end of the last one, give or take a tenth. */
+/** The next try is `wait` ms after the end of the last one, give or take a tenth and what a busy machine adds. */
 function assertAbout(wait: number, tried: Delivery): void {
   const gap = nextAt(tried) - triedAt(tried) - (tried.durationMs ?? 0);
-  assert.ok(gap >= 0.9 * wait && gap <= 1.1 * wait + second, `${gap} ms instead of ${wait}`);
+  assert.ok(gap >= 0.9 * wait && gap <= 1.1 * wait + 4 * second, `${gap} ms instead of ${wait}`);
 }
 
 test('a receiver that fails is asked again after 5 s, 30 s, 2 min, 10 min, 1 h and 6 h, and then no more', async () => {
