@@ -9,7 +9,13 @@ type Described = { responses: Record<string, { headers?: Record<string, object>;
 const occasional = new Set(['Idempotent-Replayed']);
 
 test('answers have the status and headers that the OpenAPI document tells of them', async () => {
-  await using pharlo = await startHarness({ environment: { PHARLO_DEFAULT_PLAN: 'starter' } });
+  await using pharlo = await startHarness({
+    environment: {
+      PHARLO_PLANS: JSON.stringify([{ slug: 'small', name: 'Small', monthlyCredits: 4 }]),
+      PHARLO_DEFAULT_PLAN: 'small',
+      PHARLO_LIMITS: 'api=1/h:12',
+    },
+  });
   const document = (await (await fetch(`${pharlo.url}/api/doc.json`)).json()) as {
     paths: Record<string, Record<string, Described>>;
     components: { examples: Record<string, object> };
@@ -46,4 +52,8 @@ test('answers have the status and headers that the OpenAPI document tells of the
   assert.equal(await call('GET', `/assignments/${unknown}`, '/assignments/{assignmentId}'), 404);
   const narrow = await pharlo.newKey({ scopes: ['platforms:read'] });
   assert.equal(await call('GET', '/stats', '/stats', undefined, { authorization: `Bearer ${narrow}` }), 403);
+  assert.equal(await call('POST', '/assignments', '/assignments', { ...post, externalId: 'another' }), 402);
+  let status = 0;
+  for (let calls = 0; calls < 12 && status !== 429; calls += 1) status = await call('GET', '/platforms', '/platforms');
+  assert.equal(status, 429);
 });
