@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import type { Deps } from './deps.ts';
 import type { ErrorCode } from './domain/errors.ts';
+import { flowing } from './domain/floor-rate.ts';
 import { checkPublicUrl, OutgoingError } from './net/outgoing.ts';
 import { type MediaRules, type MediaStream, PlatformFailure } from './platforms/contract.ts';
 
@@ -92,17 +93,23 @@ async function readHead(response: Response): Promise<Uint8Array> {
   return Buffer.concat(parts).subarray(0, sniffBytes);
 }
 
+/** `version` tells one state of the file from another, as far as the source says: its entity tag, or its date. */
+export type OpenedMedia = MediaStream & { version?: string };
+
 /**
  * Opens a file for publishing at a byte offset. A source that knows no ranges is read from the start and the bytes
- * before the offset are dropped. Throws PlatformFailure: `retry` when it may heal, `rejected` when it will not.
+ * before the offset are dropped. With the `version` an earlier part was read from, another one is refused: a mixture of
+ * two files would be published. Throws PlatformFailure: `retry` when it may heal, `rejected` when it will not.
  */
 export async function openMedia(
   deps: Deps,
   place: Place,
-  known: { contentType: string; offset: number; signal: AbortSignal },
-): Promise<MediaStream> {
-  const { offset, signal } = known;
+  known: { contentType: string; offset: number; version?: string | undefined; signal: AbortSignal },
+): Promise<OpenedMedia> {
+  const { offset, version: before, signal } = known;
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  // RFC 9110 §13.1.5: a weak tag is no condition for a range.
+  if (offset > 0 && before && !before.startsWith('W/')) headers['if-range'] = before;
   let response = await getForPublishing(deps, place, headers, signal);
   if (offset > 0 && response.status === 206 && totalOf(response, offset) === undefined) {
     // Not the part that was asked for: only the whole file can be trusted.
@@ -116,10 +123,23 @@ export async function openMedia(
     const text = `The media answered with status ${response.status} instead of the file.`;
     throw new PlatformFailure(heals ? 'retry' : 'rejected', 'media_unreachable', text);
   }
+  const version = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
+  if (before !== undefined && version !== undefined && version !== before) {
+    await response.body?.cancel();
+    throw new PlatformFailure('rejected', 'media_changed', 'The media file changed while it was being uploaded.');
+  }
   const total = totalOf(response, offset);
   const source = response.body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
   const body = !inPart && offset > 0 ? dropped(source, offset) : source;
-  return { body: healing(body, signal), contentType: known.contentType, ...(total !== undefined && { total }) };
+  return {
+    body: healing(
+      flowing(body, () => performance.now()),
+      signal,
+    ),
+    contentType: known.contentType,
+    ...(total !== undefined && { total }),
+    ...(version !== undefined && { version }),
+  };
 }
 
 async function getForPublishing(deps: Deps, place: Place, headers: Record<string, string>, signal: AbortSignal) {
@@ -141,7 +161,7 @@ async function* dropped(body: AsyncIterable<Uint8Array>, bytes: number): AsyncGe
 }
 
 /** A source that breaks off in the middle is a passing failure: the upload goes on from what the platform kept. */
-async function* healing(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* healing(body: AsyncGenerator<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
   } catch {

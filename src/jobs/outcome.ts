@@ -20,6 +20,8 @@ export type Memory = {
   waitingSince?: number;
   /** Looks for the post, or at how far it is, that failed in a row; `since` is epoch ms of the first. */
   failedLooks?: { since: number; count: number };
+  /** By file: the version the first part was read from. */
+  versions?: (string | null)[];
   /** The most bytes ever sent: only getting beyond them makes a failure the first one again. */
   furthest?: number;
 };

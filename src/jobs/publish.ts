@@ -182,7 +182,8 @@ async function settleFailure(work: Work, error: unknown, signals: Signals): Prom
   if (!(error instanceof PlatformFailure)) throw error;
   switch (error.kind) {
     case 'rejected':
-      return fail(work, error.code, error.message, false);
+      // The file is the caller's: next time it may be there, or be another one.
+      return fail(work, error.code, error.message, error.code.startsWith('media_'));
     case 'unmade':
       return failUnmade(work, error.code, error.message);
     case 'retry':
@@ -233,12 +234,16 @@ function ioOf(work: Work, channel: Channel, signal: AbortSignal): StepIo {
     accessToken: channel.accessToken,
     signal,
     now: deps.now,
-    openMedia(index, offset) {
+    async openMedia(index, offset) {
       const media = row.media[index];
       if (!media) throw new PlatformFailure('rejected', 'media_missing', 'The post has no such file.');
       const place = { url: media.url, sandbox: row.sandbox };
       const contentType = media.contentType ?? 'application/octet-stream';
-      return openMedia(deps, place, { contentType, offset, signal });
+      const version = memory.versions?.[index] ?? undefined;
+      const opened = await openMedia(deps, place, { contentType, offset, version, signal });
+      memory.versions ??= row.media.map(() => null);
+      memory.versions[index] = opened.version ?? null;
+      return opened;
     },
     async save(progress) {
       const moved = canonicalJson(progress) !== canonicalJson(memory.step);

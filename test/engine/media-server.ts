@@ -30,6 +30,10 @@ export type MediaServer = AsyncDisposable & {
   status: number | undefined;
   /** What becomes of a Range: `ignored` answers the whole file, `wrong` another part than was asked for. */
   ranges: 'honest' | 'ignored' | 'wrong';
+  /** Sent as ETag, if set. */
+  etag: string | undefined;
+  /** The If-Range of each request that had one. */
+  conditions: string[];
   /** Cuts the connection at this offset, once. */
   breakAt: number | undefined;
   /** Resolves once a reader stands at the closed gate. */
@@ -60,6 +64,8 @@ export async function serveMedia(bytes: number): Promise<MediaServer> {
     gate: Number.POSITIVE_INFINITY,
     status: undefined,
     ranges: 'honest',
+    etag: undefined,
+    conditions: [],
     breakAt: undefined,
     reached: () => waiting.promise,
     open() {
@@ -82,13 +88,17 @@ export async function serveMedia(bytes: number): Promise<MediaServer> {
     const closed = once(response, 'close');
     if (media.status !== undefined) return void response.writeHead(media.status).end();
     const asked = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
-    const range = media.ranges === 'ignored' ? null : asked;
+    const condition = request.headers['if-range'];
+    if (typeof condition === 'string') media.conditions.push(condition);
+    const stale = condition !== undefined && condition !== media.etag;
+    const range = media.ranges === 'ignored' || stale ? null : asked;
     const first = media.ranges === 'wrong' ? 0 : Number(range?.[1] ?? 0);
     const last = Math.min(media.file.length - 1, range?.[2] ? Number(range[2]) : Number.POSITIVE_INFINITY);
     media.starts.push(first);
     const length = String(last + 1 - first);
     const contentRange = { 'Content-Range': `bytes ${first}-${last}/${media.file.length}` };
-    response.writeHead(range ? 206 : 200, { 'Content-Length': length, ...(range && contentRange) });
+    const tag = media.etag === undefined ? {} : { ETag: media.etag };
+    response.writeHead(range ? 206 : 200, { 'Content-Length': length, ...tag, ...(range && contentRange) });
     for (let at = first; at <= last; ) {
       if (at >= media.gate) {
         const pass = opened.promise;

@@ -63,6 +63,39 @@ test('media that changes while it is uploaded fails the job instead of making a 
   assert.deepEqual(await rig.videos(), []);
 });
 
+for (const [kind, ranges] of [
+  ['that honours If-Range', 'honest'],
+  ['without ranges', 'ignored'],
+] as const) {
+  test(`another file of the same size under the same URL is no continuation, at a source ${kind}`, async () => {
+    await using rig = await startRig({ mediaBytes: 20 * MiB });
+    rig.media.etag = '"one"';
+    rig.media.ranges = ranges;
+    rig.media.breakAt = 12 * MiB;
+    const { id } = await rig.create();
+    await rig.until(id, waitsFor('media_unreachable'));
+    rig.media.etag = '"two"';
+    await rig.advance(2000);
+    const done = await rig.until(id, ended);
+    assert.deepEqual([done.status, done.errors[0]?.code, done.errors[0]?.retryable], ['failed', 'media_changed', true]);
+    assert.deepEqual(rig.media.conditions, ['"one"']);
+    assert.deepEqual(await rig.videos(), []);
+    assert.equal((await rig.pharlo.rest('POST', `/assignments/${id}/retry`)).status, 200);
+    assert.equal((await rig.until(id, ended)).status, 'published', 'a retry begins with the new file');
+  });
+}
+
+test('a weak tag is compared, and is no condition of a range', async () => {
+  await using rig = await startRig({ mediaBytes: 20 * MiB });
+  rig.media.etag = 'W/"one"';
+  rig.media.breakAt = 12 * MiB;
+  const { id } = await rig.create();
+  await rig.until(id, waitsFor('media_unreachable'));
+  await rig.advance(2000);
+  assert.equal((await rig.until(id, ended)).status, 'published');
+  assert.deepEqual(rig.media.conditions, []);
+});
+
 test('bytes are told while a file is uploaded', async () => {
   await using rig = await startRig({ mediaBytes: 24 * MiB });
   rig.media.gate = 18 * MiB;
