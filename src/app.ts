@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Hono } from 'hono';
 import { routePath } from 'hono/route';
-import type { OpenedStore } from './commands/command.ts';
+import type { Io, OpenedStore } from './commands/command.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Deps, JobKind } from './deps.ts';
 import { DomainError } from './domain/errors.ts';
@@ -16,7 +15,8 @@ import { createOutgoing, type OutgoingOptions } from './net/outgoing.ts';
 import { oauthRoutes } from './oauth/index.ts';
 import { createPlatforms } from './platforms/index.ts';
 import { createSandbox } from './sandbox/index.ts';
-import { openStore } from './store/open.ts';
+import { ensureSecretKey } from './secret-key.ts';
+import { openServer, openStore } from './store/open.ts';
 import { takeOverLeases } from './store/publish-jobs.ts';
 import { findWorkspace, insertWorkspace } from './store/workspaces.ts';
 import { type Catalog, createCatalog } from './surfaces/catalog.ts';
@@ -171,13 +171,21 @@ function plansOf(config: Config) {
 }
 
 /** The store alone, for commands; joins the embedded server of a running Pharlo. */
-export async function openWorldStore(config: Config): Promise<OpenedStore> {
+async function openWorldStore(config: Config): Promise<OpenedStore> {
   const random = randomBytes;
   const store = await openStore({ ...config, plans: plansOf(config), random, onError: () => {} });
   await ensureDefaultWorkspace({ db: store.db, now: Date.now, random }, config.defaultPlan);
   const vault = await openVault(config, random);
   return { store, now: Date.now, random, vault, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
+
+/** The world that commands work on. */
+export const commandWorld: Omit<Io, 'out' | 'nodeVersion'> = {
+  now: Date.now,
+  random: randomBytes,
+  openStore: openWorldStore,
+  openServer: (config) => openServer({ ...config, random: randomBytes }),
+};
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
 
@@ -219,20 +227,5 @@ async function ensureDefaultWorkspace(deps: Pick<Deps, 'db' | 'now' | 'random'>,
 }
 
 async function openVault(config: Config, random: Random): Promise<Vault> {
-  return createVault(config.secretKeys ?? [await readSecretKey(config.dataDir, random)], random);
-}
-
-/** The sealing key of an embedded store: made once, kept beside it, readable by its owner only. */
-async function readSecretKey(dataDir: string, random: Random): Promise<Uint8Array> {
-  const file = join(resolve(dataDir), 'secret.key');
-  await mkdir(resolve(dataDir), { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(file, Buffer.from(random(32)).toString('base64'), { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  await chmod(file, 0o600);
-  const key = Buffer.from(await readFile(file, 'utf8'), 'base64');
-  if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in base64.`);
-  return key;
+  return createVault(config.secretKeys ?? [await ensureSecretKey(config.dataDir, random)], random);
 }

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { type App, createApp, createSandboxServer, openWorldStore } from './app.ts';
+import { type App, commandWorld, createApp, createSandboxServer } from './app.ts';
+import { backupCommand } from './commands/backup.ts';
 import { creditsCommand, plansCommand } from './commands/billing.ts';
 import { type Command, type Io, UsageError } from './commands/command.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand, makeKey } from './commands/keys.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { webhooksCommand } from './commands/webhooks.ts';
 import { workspacesCommand } from './commands/workspaces.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -19,6 +21,8 @@ const commands: readonly Command[] = [
   creditsCommand,
   plansCommand,
   webhooksCommand,
+  backupCommand,
+  restoreCommand,
 ];
 
 const out = (line: string) => process.stdout.write(`${line}\n`);
@@ -36,7 +40,7 @@ async function main(args: string[]): Promise<void> {
   const config = readConfig(process.env);
   if (name === 'sandbox') return serveSandbox(config);
   if (!command) return serveProduct(config);
-  const io: Io = { out, openStore: openWorldStore };
+  const io: Io = { ...commandWorld, out, nodeVersion: process.versions.node };
   return command.run(rest, io, config);
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 const MINIMUM_MAJOR = 24;
 
 /** One sentence saying what to do when `version` (as in `process.versions.node`) is too old to run Pharlo, else undefined. */
@@ -9,4 +11,10 @@ export function checkRuntime(version: string): string | undefined {
     'run "npm ci" without --omit=optional and start with "npm start" or "npx pharlo", which bring their own Node.js, ' +
     `or install Node.js ${MINIMUM_MAJOR}.`
   );
+}
+
+/** The version of this Pharlo. */
+export function pharloVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { version: unknown }).version);
 }

@@ -23,6 +23,7 @@ const rooms: Record<string, RoomRule> = {
   'http.ts': { may: '', types: 'domain' },
   'log.ts': { may: '' },
   'vault.ts': { may: 'domain' },
+  'secret-key.ts': { may: '', types: 'domain' },
   'config.ts': { may: 'domain net' },
   // What touches the world.
   net: { may: '' },
@@ -48,10 +49,13 @@ const rooms: Record<string, RoomRule> = {
     may: 'domain operation.ts operations oauth allowance.ts connect.ts watch.ts once.ts http.ts',
     types: 'deps.ts config.ts log.ts',
   },
-  commands: { may: 'callback.ts domain store', types: 'config.ts vault.ts' },
+  commands: {
+    may: 'callback.ts domain net platforms runtime.ts secret-key.ts store tokens.ts vault.ts',
+    types: 'config.ts',
+  },
   // The only places where the parts meet.
   'app.ts': {
-    may: 'commands config.ts deps.ts domain http.ts jobs log.ts net oauth platforms sandbox store surfaces vault.ts',
+    may: 'commands config.ts deps.ts domain http.ts jobs log.ts net oauth platforms sandbox secret-key.ts store surfaces vault.ts',
   },
   'main.ts': { may: 'app.ts commands config.ts runtime.ts serve.ts store' },
 };

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { Hundredths } from '../domain/credits.ts';
 import type { Random } from '../domain/ids.ts';
 import type { Db } from '../store/db.ts';
-import type { Store } from '../store/open.ts';
+import type { Server, Store } from '../store/open.ts';
 import { findWorkspace, type WorkspaceRow } from '../store/workspaces.ts';
 import type { Vault } from '../vault.ts';
 
@@ -11,7 +11,14 @@ export type OpenedStore = AsyncDisposable & { store: Store; now: () => number; r
 /** What a command may use of the world. */
 export type Io = {
   out(line: string): void;
+  /** Epoch ms. */
+  now: () => number;
+  random: Random;
+  nodeVersion: string;
+  /** The store, ready for use: its schema up to date, its key made if need be. */
   openStore(config: Config): Promise<OpenedStore>;
+  /** The database server with whatever is in it. */
+  openServer(config: Config): Promise<Server>;
 };
 
 export type Command = {

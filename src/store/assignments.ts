@@ -27,6 +27,8 @@ export type AssignmentRow = {
   bytesSent: number | null;
   bytesTotal: number | null;
   intentDeadline: Date | null;
+  /** Came out of a backup: a post made since then is not told here. */
+  restored: boolean;
   dueAt: Date | null;
   attempts: number;
   createdAt: Date;
@@ -39,8 +41,8 @@ export const assignmentColumns = `id, workspace_id as "workspaceId", organizatio
   idempotency_key as "idempotencyKey", input_hash as "inputHash",
   content_hash as "contentHash", warnings, scheduled_at as "scheduledAt",
   platform_post_id as "platformPostId", platform_url as "platformUrl", errors, waiting_reason as "waitingReason",
-  bytes_sent as "bytesSent", bytes_total as "bytesTotal", intent_deadline as "intentDeadline", due_at as "dueAt",
-  attempts, created_at as "createdAt", updated_at as "updatedAt"`;
+  bytes_sent as "bytesSent", bytes_total as "bytesTotal", intent_deadline as "intentDeadline",
+  restored, due_at as "dueAt", attempts, created_at as "createdAt", updated_at as "updatedAt"`;
 
 export type NewAssignment = Pick<
   AssignmentRow,
@@ -199,7 +201,8 @@ export async function changeAssignment(tx: Tx, place: Place, to: AssignmentChang
 const retryStatement = named<[string, string], never>(
   'assignments_retry',
   `update assignments
-   set status = 'pending', due_at = pharlo_now(), errors = '[]', stalls = 0, retries = 0, updated_at = pharlo_now()
+   set status = 'pending', due_at = pharlo_now(), errors = '[]', stalls = 0, retries = 0, restored = false,
+       updated_at = pharlo_now()
    where workspace_id = $1 and id = $2`,
 );
 

@@ -21,25 +21,39 @@ export type Store = AsyncDisposable & {
   workers: 'sole' | 'shared' | 'none';
 };
 
-/** Opens the operator's PostgreSQL, or the embedded one, brings its schema up to date and makes the plans known. */
-export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, databaseDirectUrl, dataDir, random, onError } = options;
-  // What was opened is closed again when a later step fails.
-  await using stack = new AsyncDisposableStack();
-  if (databaseUrl !== undefined) {
-    const directUrl = databaseDirectUrl ?? databaseUrl;
-    await migrate(directUrl);
-    const db = stack.use(openDb({ url: databaseUrl, directUrl, onError }));
-    await savePlans(db, options.plans);
-    return opened(db, 'shared', stack.move());
+/** A database server that is there, its schema as it was found. */
+export type Server = AsyncDisposable & {
+  /** For the application's role, through a pooler where there is one. */
+  url: string;
+  /** For the role that owns the tables, past any pooler. */
+  ownerUrl: string;
+  /** The application's role where it is another one than the owner. */
+  appRole?: string;
+  workers: Store['workers'];
+};
+
+/** Finds the operator's PostgreSQL, or starts or joins the embedded one. */
+export async function openServer(
+  options: Pick<StoreOptions, 'databaseUrl' | 'databaseDirectUrl' | 'dataDir' | 'random'>,
+): Promise<Server> {
+  const { databaseUrl: url, databaseDirectUrl, dataDir, random } = options;
+  if (url !== undefined) {
+    return { url, ownerUrl: databaseDirectUrl ?? url, workers: 'shared', [Symbol.asyncDispose]: async () => {} };
   }
-  const server = stack.use(await startEmbeddedPostgres({ dataDir, random }));
-  await migrate(server.ownerUrl, { appRole: 'pharlo_app' });
-  const db = stack.use(openDb({ url: server.url, onError }));
-  await savePlans(db, options.plans);
-  return opened(db, server.owner ? 'sole' : 'none', stack.move());
+  const server = await startEmbeddedPostgres({ dataDir, random });
+  return { ...server, appRole: 'pharlo_app', workers: server.owner ? 'sole' : 'none' };
 }
 
-function opened(db: Db, workers: Store['workers'], stack: AsyncDisposableStack): Store {
-  return { db, workers, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+/** Opens the operator's PostgreSQL, or the embedded one, brings its schema up to date and makes the plans known. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  // What was opened is closed again when a later step fails.
+  await using stack = new AsyncDisposableStack();
+  const { url, ownerUrl, appRole, workers } = stack.use(await openServer(options));
+  await migrate(ownerUrl, { ...(appRole !== undefined && { appRole }) });
+  const db = stack.use(
+    openDb({ url, ...(appRole === undefined && { directUrl: ownerUrl }), onError: options.onError }),
+  );
+  await savePlans(db, options.plans);
+  const held = stack.move();
+  return { db, workers, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
