@@ -16,6 +16,14 @@ export type Charge = {
 export type Entry = { id: number; balance?: Hundredths };
 
 /**
+ * Whoever changes a balance takes its workspace's turn first, until the end of the transaction. The row lock alone is
+ * not enough: rows that refer to the workspace hold weak locks on it, and then a statement that locks the row and
+ * updates it goes twice through the version it began with, the second time behind those who wait for it.
+ */
+const turnOf = (workspaceId: string) =>
+  `pg_advisory_xact_lock(hashtextextended('credits ' || ${workspaceId}::uuid::text, 0))`;
+
+/**
  * Spends credits and writes the ledger row in one statement: the monthly allocation first (started anew when its
  * cycle is over), then top-ups. The locked row makes parallel debits queue up, so the balance never goes below zero.
  * The lock must be the weak one: a caller's transaction may already have inserted rows that refer to the workspace,
@@ -31,7 +39,7 @@ const debitStatement = named<
             w.cycle_resets_at <= pharlo_now() as over,
             case when w.cycle_resets_at <= pharlo_now() then coalesce(p.monthly_credits, 0) else w.allocation_left end as allocation
      from workspaces w join plans p on p.slug = w.plan
-     where w.id = $1
+     where w.id = $1 and ${turnOf('$1')} is not null
      for no key update of w
    ), spend as (
      select *, case when monthly is null then 0 else least(allocation, $6::bigint) end as from_allocation,
@@ -117,8 +125,9 @@ const returnColumns = `
   ), uncounted as (
     update api_keys k set spent = greatest(0, k.spent - per_key.amount)
     from per_key where k.id = per_key.key_id and k.spending_limit is not null
-  ), sums as (
-    select workspace_id, -sum(from_allocation) as allocation, -sum(from_topup) as topup from entry group by workspace_id
+  ), sums as materialized (
+    select workspace_id, -sum(from_allocation) as allocation, -sum(from_topup) as topup, ${turnOf('workspace_id')} as turn
+    from entry group by workspace_id order by workspace_id
   )
   update workspaces w
   set allocation_left = sums.allocation
@@ -130,7 +139,7 @@ const returnColumns = `
                              then date_trunc('month', pharlo_now(), 'UTC') + interval '1 month'
                              else w.cycle_resets_at end
   from sums, plans p
-  where w.id = sums.workspace_id and p.slug = w.plan
+  where w.id = sums.workspace_id and p.slug = w.plan and sums.turn is not null
   returning w.id`;
 
 const refundAssignmentStatement = named<[string, string], { id: string }>(
