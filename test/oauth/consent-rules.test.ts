@@ -34,6 +34,8 @@ test('the page lists every scope asked for with its words, ticked, and no sign o
   assert.match(mainOf(page), /the app’s own claim/);
   assert.match(mainOf(page), /<dt>Access is sent to<\/dt><dd>app\.example<\/dd>/);
   assert.match(mainOf(page), /aria-describedby="key-hint" >/);
+  const parts = /not verified by Pharlo\.<\/p>\s*<dl>\s*<div><dt>Access[^\n]*<\/div>\s*<\/dl>\s*<form method="post">/;
+  assert.match(mainOf(page), parts, 'nothing between the parts');
   for (const absent of ['Published by', 'role="alert"', 'aria-invalid', 'any program on this computer', 'undefined']) {
     assert.ok(!mainOf(page).includes(absent), absent);
   }
