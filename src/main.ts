@@ -3,6 +3,7 @@ import { type App, commandWorld, createApp, createSandboxServer } from './app.ts
 import { backupCommand } from './commands/backup.ts';
 import { creditsCommand, plansCommand } from './commands/billing.ts';
 import { type Command, type Io, UsageError } from './commands/command.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { grantsCommand } from './commands/grants.ts';
 import { keysCommand, makeKey } from './commands/keys.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   webhooksCommand,
   backupCommand,
   restoreCommand,
+  doctorCommand,
 ];
 
 const out = (line: string) => process.stdout.write(`${line}\n`);
@@ -37,11 +39,21 @@ async function main(args: string[]): Promise<void> {
   if (name === 'help' || name === '--help') return void out(['Usage:', ...usage].join('\n'));
   const command = commands.find((candidate) => candidate.name === name);
   if (name !== 'start' && name !== 'sandbox' && !command) throw new UsageError();
-  const config = readConfig(process.env);
+  const io: Io = { ...commandWorld, out, nodeVersion: process.versions.node };
+  const config = readSettings((message) => command?.settingsRefused?.(rest, io, message));
   if (name === 'sandbox') return serveSandbox(config);
   if (!command) return serveProduct(config);
-  const io: Io = { ...commandWorld, out, nodeVersion: process.versions.node };
   return command.run(rest, io, config);
+}
+
+/** A command may have its own words for settings that are refused; whatever it says, Pharlo ends. */
+function readSettings(refused: (message: string) => void): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) refused(error.message);
+    throw error;
+  }
 }
 
 /** Resolves at the first SIGTERM or SIGINT. */

@@ -43,7 +43,10 @@ export function storeTokens(deps: Deps, on: Queryable, place: Place, tokens: Tok
 }
 
 /** The stored tokens, or undefined when there are none (or the key that sealed them is gone). */
-export function openTokens(deps: Deps, connection: ConnectionRow): Tokens | undefined {
+export function openTokens(
+  deps: Pick<Deps, 'vault'>,
+  connection: Place & Pick<ConnectionRow, 'tokens'>,
+): Tokens | undefined {
   const plain = connection.tokens && deps.vault.open(context(connection), connection.tokens);
   return plain ? (JSON.parse(plain) as Tokens) : undefined;
 }

@@ -25,6 +25,8 @@ export type Command = {
   name: string;
   usage: readonly string[];
   run(args: string[], io: Io, config: Config): Promise<void>;
+  /** What it does instead when the settings cannot be read; `message` names the one that is wrong. */
+  settingsRefused?(args: string[], io: Io, message: string): void;
 };
 
 /** The workspace of that slug. Throws UsageError when there is none. */

@@ -27,6 +27,11 @@ export async function migrate(url: string, options: { appRole?: string } = {}): 
   }
 }
 
+/** Names of the migrations of this version, in order. */
+export async function knownMigrations(): Promise<string[]> {
+  return Object.keys(await readMigrations()).sort();
+}
+
 async function readMigrations(): Promise<Record<string, Migration>> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   const entries = files.map(async (name): Promise<[string, Migration]> => {
