@@ -187,3 +187,46 @@ test('reuse is written down once, by what came again, and the grant says why it 
     ['code_reuse', 'refresh_token_reuse'],
   );
 });
+
+test('a right key counts against nobody', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const { key } = await server.addKey();
+  await server.getCode(client_id, key);
+  const left = await server.query(
+    `select subject, empty_at <= pharlo_now() as empty from rate_limits where subject in ('consent', $1) order by 1`,
+    [`consent:${network}`],
+  );
+  assert.deepEqual(left, [
+    { subject: 'consent', empty: true },
+    { subject: `consent:${network}`, empty: true },
+  ]);
+});
+
+test('a failure of ours is counted as nobody’s refusal, though the database gives it a code', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const at = await server.begin(client_id);
+  await server.query('delete from audit_strangers');
+  const { db } = server.deps;
+  const query = db.query;
+  const failing: typeof query = (statement) =>
+    statement.name === 'oauth_clients_find'
+      ? Promise.reject(Object.assign(new Error('canceled'), { code: '57014' }))
+      : query(statement);
+  Object.assign(db, { query: failing });
+  try {
+    const answers = [
+      await server.authorize(client_id),
+      await server.fetch(at.page, { headers: { cookie: at.cookie } }),
+      await server.refresh(client_id, 'x'),
+    ];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [503, 503, 503],
+    );
+  } finally {
+    Object.assign(db, { query });
+  }
+  assert.deepEqual(await strangers(server), []);
+});
