@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Plants small faults in src/oauth, one at a time, and counts how many its tests find (mutation score).
-# npm run mutation [-- --all | --sample 400 --seed 2026 | --file token.ts | --again | --workers 2]
+# npm run mutation [-- --all | --sample 400 --seed 1948 | --file token.ts | --again | --workers 2]
 # --again measures the survivors of the run before. Needs the registry, so it stands beside the suite.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
   options: {
     file: { type: 'string', multiple: true },
     sample: { type: 'string', default: '400' },
-    seed: { type: 'string', default: '2026' },
+    seed: { type: 'string', default: '1948' },
     all: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
     workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
