@@ -33,6 +33,9 @@ const types: pg.CustomTypesConfig = {
     oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
 };
 
+/** How a running Pharlo is told from other sessions of its database. */
+export const applicationName = 'pharlo';
+
 export type DbOptions = {
   url: string;
   /** Session pooling or a direct connection, for LISTEN and locks; the same as `url` unless a pooler stands between. */
@@ -45,6 +48,7 @@ export type DbOptions = {
 export function openDb(options: DbOptions): Db {
   const pool = new pg.Pool({
     connectionString: options.url,
+    application_name: applicationName,
     max: options.poolSize ?? 16,
     types,
     keepAlive: true,

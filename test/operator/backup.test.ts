@@ -4,6 +4,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import pg from 'pg';
 import { connectChannel, ended, eventually } from '../engine/rig.ts';
 import { type Place, startWorld, stop, type World } from './world.ts';
 
@@ -31,6 +32,13 @@ async function seed({ media }: World, place: Place) {
   return { connectionId, published, scheduled, create };
 }
 
+async function fillAudit(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query(`insert into audit (action, outcome) select 'filled', i::text from generate_series(1, 20000) i`);
+  await client.end();
+}
+
 /** What a caller sees, asked where nothing is charged for it in between. */
 async function seen(place: Place, ids: readonly string[]) {
   const assignments = [];
@@ -53,11 +61,17 @@ for (const store of ['embedded', 'DATABASE_URL'] as const) {
     const writer = (async () => {
       while (!writing.signal.aborted) await create({ scheduledAt: tomorrow });
     })();
+    // Something long between tables that belong together.
+    if (from.database) await fillAudit(from.database.ownerUrl);
     const withKey = store === 'embedded' ? ['--with-key'] : [];
     const told = await from.told('backup', file, ...withKey);
     writing.abort();
     await writer;
     assert.equal((await stat(file)).mode & 0o777, 0o600);
+    const text = gunzipSync(await readFile(file)).toString();
+    for (const hidden of [from.key, before.secret.secret, from.environment.PHARLO_SECRET_KEY ?? from.key]) {
+      assert.equal(text.includes(String(hidden)), false, 'it is hashed or sealed');
+    }
     assert.deepEqual([told.file, told.hasKey], [file, store === 'embedded']);
     assert.deepEqual(
       (await readdir(world.folder)).filter((name) => name.includes('partial')),
@@ -177,13 +191,20 @@ test('what is not a whole backup of this Pharlo with its key is refused, and not
   assert.deepEqual(after.map(({ slug }) => slug).sort(), ['acme', 'default']);
 });
 
-test('a running server on the data folder is not restored under', async () => {
-  await using world = await startWorld();
-  const place = await world.place('embedded');
-  const file = join(world.folder, 'backup');
-  await place.told('backup', file, '--with-key');
-  const running = await place.start();
-  const { code, stderr } = await place.run('restore', file);
-  assert.deepEqual([code, stderr.trim()], [1, 'Pharlo is running on this data folder: stop it first.']);
-  await stop(running);
-});
+for (const [store, message] of [
+  ['embedded', /^Pharlo is running on this data folder: stop it first\.\n$/],
+  ['DATABASE_URL', /^A Pharlo is connected to this database: stop it first /],
+] as const) {
+  test(`${store}: nothing is restored under a running server`, async () => {
+    await using world = await startWorld();
+    const place = await world.place(store);
+    const file = join(world.folder, 'backup');
+    await place.told('backup', file, ...(store === 'embedded' ? ['--with-key'] : []));
+    const running = await place.start();
+    const { code, stderr } = await place.run('restore', file);
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+    await stop(running);
+    assert.equal((await place.run('restore', file)).code, 0);
+  });
+}

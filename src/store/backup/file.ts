@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { link, rm, stat } from 'node:fs/promises';
+import { link, rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { type BackupHeader, backupFormat, parseHeader } from './header.ts';
@@ -42,13 +42,23 @@ export async function writeBackup(path: string, header: BackupHeader, lines: Asy
     throw readable(error, `Cannot write ${path}`);
   }
   try {
-    // Unlike a rename, a link never replaces what somebody else has put there meanwhile.
-    await link(draft, path);
+    await moveInto(draft, path);
     return { bytes: (await stat(path)).size, ...count };
   } catch (error) {
     throw readable(error, `Cannot write ${path}`);
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** Unlike a rename, a link never replaces what somebody else has put there meanwhile; not every file system has links. */
+async function moveInto(draft: string, path: string): Promise<void> {
+  try {
+    await link(draft, path);
+  } catch (error) {
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '') || (await exists(path)))
+      throw error;
+    await rename(draft, path);
   }
 }
 

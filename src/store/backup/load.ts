@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { z } from 'zod';
 import { insertAudit } from '../audit.ts';
-import type { Queryable } from '../db.ts';
+import { applicationName, type Queryable } from '../db.ts';
 import { takeOverLeases } from '../publish-jobs.ts';
 import { type BackupTable, listMigrations, listTables, quoted } from './catalog.ts';
 import { type Doubts, settleDoubts } from './doubts.ts';
@@ -31,6 +31,7 @@ export async function restoreBackup(
   };
   try {
     await client.query('begin');
+    await refuseCompany(on);
     const tables = await listTables(on);
     const names = tables.map(({ name }) => quoted(name)).join(', ');
     await client.query(`lock table ${names} in access exclusive mode`);
@@ -49,10 +50,24 @@ export async function restoreBackup(
     await client.query(`analyze ${names}`);
     await client.query('commit');
     return { ...loaded, ...doubts };
+  } catch (error) {
+    throw refusal(error);
   } finally {
     // What was not committed is rolled back by the end of the session.
     await client.end();
   }
+}
+
+/** What the database itself refuses, in words that quote no row. */
+function refusal(error: unknown): unknown {
+  const code = error instanceof pg.DatabaseError ? error.code : undefined;
+  if (code === undefined) return error;
+  if (code === '42501')
+    return new BackupError('The role of DATABASE_DIRECT_URL (or DATABASE_URL) must own the tables.');
+  if (code === '55P03') return new BackupError('Somebody else uses the tables: stop every Pharlo first.');
+  if (/^2[23]/.test(code))
+    return new BackupError('The rows of the backup do not fit the tables: nothing was restored.');
+  return error;
 }
 
 /** The schema must be the one the rows were in: what later migrations did to rows, loading them cannot do again. */
@@ -63,6 +78,20 @@ function checkMigrations(present: string[], { migrations, pharlo }: BackupHeader
   throw new BackupError(
     `The backup was made by Pharlo ${pharlo}, whose tables are ${age}: restore it with that version${then}.`,
   );
+}
+
+/** A worker that is running would start at once with what is loaded. */
+async function refuseCompany(on: Queryable): Promise<void> {
+  const [others] = await on.query<{ count: number }>({
+    text: `select count(*)::int as count from pg_stat_activity
+           where datname = current_database() and application_name = $1 and pid <> pg_backend_pid()`,
+    values: [applicationName],
+  });
+  if (others?.count !== 0) {
+    throw new BackupError(
+      'A Pharlo is connected to this database: stop it first (a pooler may keep its sessions for some minutes).',
+    );
+  }
 }
 
 /** What a first start makes by itself (the default workspace, a key) may be replaced, what people made may not. */
