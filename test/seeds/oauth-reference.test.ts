@@ -212,7 +212,7 @@ test('exchange and refresh as printed; the token opens API calls and /_mcp [acce
     assert.equal((await callRest(access)).status, 200);
     assert.equal((await callMcp(pharlo, `Bearer ${access}`)).status, 200);
   }
-  assert.equal((await callRest(second.access, '/billing/status')).status, 404, 'no door of people');
+  assert.equal((await callRest(second.access, '/billing/status')).status, 403, 'what takes a key');
   await pharlo.advance(3_601_000);
   assert.equal((await callRest(second.access)).status, 401);
 });
