@@ -13,6 +13,12 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+/** True when lists and objects stand in each other more than `levels` deep; looks no further. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+}
+
 /** RFC 7396: members of the patch replace those of the target, objects merge, null removes. Neither is changed. */
 export function mergePatch(target: unknown, patch: Record<string, unknown>): Record<string, unknown> {
   const merged = new Map(isObject(target) ? Object.entries(target) : []);

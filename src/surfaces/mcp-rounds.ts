@@ -9,7 +9,7 @@ import {
 import type { Deps } from '../deps.ts';
 import type { Caller } from '../domain/caller.ts';
 import type { Ask } from '../domain/conversation.ts';
-import { canonicalJson } from '../domain/json.ts';
+import { canonicalJson, isDeeper } from '../domain/json.ts';
 import { redeemOnce, sealOnce } from '../once.ts';
 
 /** What a client sent beside the arguments in the 2026-07-28 era. */
@@ -20,6 +20,7 @@ export type Told = {
 };
 
 const lifeMs = 5 * 60_000;
+const maxDepth = 64;
 
 /**
  * One round of asking the client: the questions to send, or the arguments to go on with. What is kept between rounds is
@@ -32,13 +33,13 @@ export async function roundOf(
   told: Told,
 ): Promise<{ question: InputRequiredResult } | { given: Record<string, unknown> }> {
   const { ask, given } = call;
-  const context = contextOf(caller, call);
   const { capabilities, responses, state } = told;
-  const redeemed = state === undefined ? undefined : await redeemOnce(deps, context, state, lifeMs);
+  const redeemed = state === undefined ? undefined : await redeemOnce(deps, contextOf(caller, call), state, lifeMs);
   if (state !== undefined && !redeemed) throw stateRefused();
   const next = ask({ given, capabilities, responses, kept: redeemed?.kept });
   if ('given' in next) return next;
-  const requestState = next.keep === undefined ? {} : { requestState: sealOnce(deps, context, lifeMs, next.keep) };
+  const sealed = (kept: unknown) => sealOnce(deps, contextOf(caller, call), lifeMs, kept);
+  const requestState = next.keep === undefined ? {} : { requestState: sealed(next.keep) };
   return { question: inputRequired({ inputRequests: next.ask as InputRequests, ...requestState }) };
 }
 
@@ -49,6 +50,8 @@ export function stateRefused(): ProtocolError {
 }
 
 function contextOf(caller: Caller, { name, given }: { name: string; given: Record<string, unknown> }): string {
+  // No question is ever asked about such an input, and the hash of it would have no end.
+  if (isDeeper(given, maxDepth)) throw stateRefused();
   const input = createHash('sha256').update(canonicalJson(given)).digest('hex');
   return ['mcp-round', caller.workspaceId, caller.keyId, caller.grantId ?? '', name, input].join(':');
 }
