@@ -203,6 +203,18 @@ test('a right key counts against nobody', async () => {
   ]);
 });
 
+test('who is told to wait for the limit of a grant has not failed', async () => {
+  await using server = await createServer();
+  const { client_id } = await server.register();
+  const { key } = await server.addKey();
+  const { refresh_token } = await server.getTokens(client_id, key);
+  await server.query(
+    `insert into rate_limits (subject, empty_at) select 'refresh:' || id, pharlo_now() + interval '1 day' from oauth_grants`,
+  );
+  assert.equal((await server.refresh(client_id, refresh_token)).status, 429);
+  assert.deepEqual(await server.query(`select subject from rate_limits where starts_with(subject, 'token:')`), []);
+});
+
 test('a failure of ours is counted as nobody’s refusal, though the database gives it a code', async () => {
   await using server = await createServer();
   const { client_id } = await server.register();

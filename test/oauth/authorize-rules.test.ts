@@ -10,7 +10,7 @@ async function wordsOf(response: Response): Promise<[title: string, heading: str
   assert.equal(response.headers.get('location'), null);
   const page = await response.text();
   const [, title = '', heading = '', text = ''] =
-    /<title>([^<]*) – Pharlo<\/title>[\s\S]*<main><h1>([^<]*)<\/h1><p>([^<]*)<\/p><\/main>/.exec(page) ?? [];
+    /<title>([^<]*) – Pharlo<\/title>[\s\S]*<main><h1>([^<]*)<\/h1><p>([^<]*)<\/p><\/main>\s*<\/body>/.exec(page) ?? [];
   assert.ok(heading, page.slice(page.indexOf('<main>')));
   return [title, heading, text];
 }
