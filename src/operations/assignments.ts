@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { assignmentStatuses } from '../domain/assignment.ts';
-import { notFound } from '../domain/errors.ts';
 import { operation } from '../operation.ts';
 import { listAssignments as selectAssignments } from '../store/lists.ts';
 import {
@@ -11,8 +10,8 @@ import {
   readAssignment,
   toItem,
 } from './assignment-shape.ts';
-import { cursor, instant, limit, page, readHints, text, toDate, uuid } from './fields.ts';
-import { envelope, listOf, sliceOf } from './paging.ts';
+import { instant, pageFields, readHints, text, toDate, uuid } from './fields.ts';
+import { envelope, listOf, organizationOf, sliceOf } from './paging.ts';
 
 export const getAssignment = operation({
   name: 'get_assignment',
@@ -49,9 +48,7 @@ export const listAssignments = operation({
     scheduledFrom: instant('Scheduled at or after.').optional(),
     scheduledTo: instant('Scheduled at or before.').optional(),
     organizationId: uuid('Only assignments of this organization.').optional(),
-    page: page.optional(),
-    limit: limit(100).optional(),
-    cursor: cursor.optional(),
+    ...pageFields(),
   }),
   output: listOf(assignmentItem),
   rest: { method: 'GET', path: '/assignments', status: 200 },
@@ -61,15 +58,13 @@ export const listAssignments = operation({
   kind: 'read',
   async handle(input, { caller, on }) {
     const { organizationId, scheduledFrom, scheduledTo, ...filter } = input;
-    if (caller.organizationId && organizationId && organizationId !== caller.organizationId)
-      throw notFound('organization');
     const slice = sliceOf(input);
     const listing = await selectAssignments(
       on,
       {
         ...filter,
         workspaceId: caller.workspaceId,
-        organizationId: caller.organizationId ?? organizationId,
+        organizationId: organizationOf(caller, organizationId),
         scheduledFrom: scheduledFrom ? toDate(scheduledFrom) : undefined,
         scheduledTo: scheduledTo ? toDate(scheduledTo) : undefined,
       },

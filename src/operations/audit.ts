@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { present } from '../domain/json.ts';
 import { operation } from '../operation.ts';
 import { type AuditRow, listAudit } from '../store/lists.ts';
-import { cursor, instant, iso, limit, outInstant, outUuid, page, readHints, text, toDate } from './fields.ts';
+import { instant, iso, outInstant, outUuid, pageFields, readHints, text, toPeriod } from './fields.ts';
 import { envelope, listOf, sliceOf } from './paging.ts';
 
 const entryShape = z.object({
@@ -28,9 +28,7 @@ export const listAuditEntries = operation({
     action: text('Only this action.', 100).optional(),
     from: instant('At or after.').optional(),
     to: instant('Before.').optional(),
-    page: page.optional(),
-    limit: limit(100).optional(),
-    cursor: cursor.optional(),
+    ...pageFields(),
   }),
   output: listOf(entryShape),
   rest: { method: 'GET', path: '/audit', status: 200 },
@@ -42,8 +40,7 @@ export const listAuditEntries = operation({
       workspaceId,
       organizationId,
       action: input.action,
-      from: input.from ? toDate(input.from) : undefined,
-      to: input.to ? toDate(input.to) : undefined,
+      ...toPeriod(input),
     };
     return envelope(await listAudit(on, filter, slice), slice, toEntry);
   },

@@ -6,7 +6,7 @@ import { operation } from '../operation.ts';
 import { readUsage, type UsageGroup } from '../store/billing.ts';
 import { readBalance } from '../store/ledger.ts';
 import { type LedgerRow, listLedger } from '../store/lists.ts';
-import { cursor, instant, iso, limit, outInstant, outUuid, page, readHints, toDate } from './fields.ts';
+import { instant, iso, outInstant, outUuid, pageFields, readHints, toPeriod } from './fields.ts';
 import { envelope, listOf, sliceOf } from './paging.ts';
 
 const statusShape = z.object({
@@ -71,14 +71,14 @@ export const listLedgerEntries = operation({
   access: 'key',
   credits: 'FREE',
   hints: readHints,
-  input: z.strictObject({ ...period, page: page.optional(), limit: limit(100).optional(), cursor: cursor.optional() }),
+  input: z.strictObject({ ...period, ...pageFields() }),
   output: listOf(entryShape),
   rest: { method: 'GET', path: '/billing/ledger', status: 200 },
   kind: 'read',
   async handle(input, { caller, on }) {
     const slice = sliceOf(input, 'number');
     const { workspaceId, organizationId } = caller;
-    const listing = await listLedger(on, { workspaceId, organizationId, ...dates(input) }, slice);
+    const listing = await listLedger(on, { workspaceId, organizationId, ...toPeriod(input) }, slice);
     return envelope(listing, slice, toEntry);
   },
 });
@@ -96,10 +96,6 @@ function toEntry(row: LedgerRow): z.infer<typeof entryShape> {
     refunds: row.refunds,
     createdAt: iso(row.createdAt),
   }) as z.infer<typeof entryShape>;
-}
-
-function dates({ from, to }: { from?: string | undefined; to?: string | undefined }) {
-  return { from: from ? toDate(from) : undefined, to: to ? toDate(to) : undefined };
 }
 
 const usageGroups = ['operation', 'day', 'door', 'key'] as const satisfies readonly UsageGroup[];
@@ -131,7 +127,7 @@ export const getUsage = operation({
   rest: { method: 'GET', path: '/billing/usage', status: 200 },
   kind: 'read',
   async handle({ groupBy = 'operation', ...input }, { deps, caller, on }) {
-    const asked = dates(input);
+    const asked = toPeriod(input);
     const to = asked.to ?? new Date(deps.now());
     const from = asked.from ?? new Date(to.getTime() - monthMs);
     if (from >= to) throw invalid({ from: ['must be before to'] });

@@ -6,8 +6,8 @@ import { PlatformFailure } from '../platforms/contract.ts';
 import { type ConnectionRow, findConnection } from '../store/connections.ts';
 import { listConnections as selectConnections } from '../store/lists.ts';
 import { renewTokens } from '../tokens.ts';
-import { cursor, iso, isoOrAbsent, limit, outInstant, outUuid, page, readHints, text, uuid } from './fields.ts';
-import { envelope, listOf, sliceOf } from './paging.ts';
+import { iso, isoOrAbsent, outInstant, outUuid, pageFields, readHints, text, uuid } from './fields.ts';
+import { envelope, listOf, organizationOf, sliceOf } from './paging.ts';
 
 export const connectionShape = z.object({
   id: outUuid,
@@ -75,9 +75,7 @@ export const listConnections = operation({
       .meta({ description: 'Also list inactive channels.' })
       .optional(),
     organizationId: uuid('Only channels of this organization.').optional(),
-    page: page.optional(),
-    limit: limit(100).optional(),
-    cursor: cursor.optional(),
+    ...pageFields(),
   }),
   output: listOf(connectionShape),
   rest: { method: 'GET', path: '/connections', status: 200 },
@@ -90,10 +88,8 @@ export const listConnections = operation({
   kind: 'read',
   async handle(input, { deps, caller, on }) {
     const { organizationId, ...filter } = input;
-    const hidden = caller.organizationId && organizationId && organizationId !== caller.organizationId;
-    if (hidden) throw notFound('organization');
     const slice = sliceOf(input);
-    const scope = { workspaceId: caller.workspaceId, organizationId: caller.organizationId ?? organizationId };
+    const scope = { workspaceId: caller.workspaceId, organizationId: organizationOf(caller, organizationId) };
     const listing = await selectConnections(on, { ...filter, ...scope }, slice);
     return envelope(listing, slice, (row) => toConnection(row, deps.now()));
   },

@@ -43,20 +43,32 @@ export const text = (description: string, max: number, min = 1) =>
     .refine(isStorable, unstorable)
     .meta({ description });
 
-export const page = z
+const page = z
   .int('must be a whole number')
   .min(1, 'must be 1 or more')
   .max(1_000_000, 'must be at most 1000000')
   .meta({ description: 'Page number, from 1. For long lists use cursor.' });
 
-export const limit = (max: number) =>
+const limit = (max: number) =>
   z
     .int('must be a whole number')
     .min(1, 'must be 1 or more')
     .max(max, `must be at most ${max}`)
     .meta({ description: `Items per page (default 20, at most ${max}).` });
 
-export const cursor = text('nextCursor of the page before; stable while items are added.', 200);
+const cursor = text('nextCursor of the page before; stable while items are added.', 200);
+
+/** What every list takes. */
+export const pageFields = (max = 100) => ({
+  page: page.optional(),
+  limit: limit(max).optional(),
+  cursor: cursor.optional(),
+});
+
+/** The dates of a list's span; absent where nothing is given. */
+export function toPeriod({ from, to }: { from?: string | undefined; to?: string | undefined }) {
+  return { from: from ? toDate(from) : undefined, to: to ? toDate(to) : undefined };
+}
 
 /** Output fields. */
 export const outUuid = z.string().meta({ format: 'uuid' });

@@ -5,7 +5,7 @@ import { present } from '../domain/json.ts';
 import { operation } from '../operation.ts';
 import { type GrantListRow, listGrants as selectGrants } from '../store/lists.ts';
 import { endGrant } from '../store/oauth-grants.ts';
-import { cursor, iso, isoOrAbsent, limit, outInstant, outUuid, page, readHints, uuid } from './fields.ts';
+import { iso, isoOrAbsent, outInstant, outUuid, pageFields, readHints, uuid } from './fields.ts';
 import { envelope, listOf, sliceOf } from './paging.ts';
 
 const grantShape = z.object({
@@ -28,7 +28,7 @@ export const listGrants = operation({
   access: 'key',
   credits: 'FREE',
   hints: readHints,
-  input: z.strictObject({ page: page.optional(), limit: limit(100).optional(), cursor: cursor.optional() }),
+  input: z.strictObject(pageFields()),
   output: listOf(grantShape),
   rest: { method: 'GET', path: '/grants', status: 200 },
   kind: 'read',

@@ -1,9 +1,16 @@
 import { z } from 'zod';
-import { invalid } from '../domain/errors.ts';
+import type { Caller } from '../domain/caller.ts';
+import { invalid, notFound } from '../domain/errors.ts';
 import { isUuid } from '../domain/ids.ts';
 import { countLimit, type Listing, type Slice } from '../store/lists.ts';
 
 type Asked = { page?: number | undefined; limit?: number | undefined; cursor?: string | undefined };
+
+/** The organization a list is narrowed to: the caller's own, or the one asked for. Throws `not_found` for another one. */
+export function organizationOf(caller: Caller, asked: string | undefined): string | undefined {
+  if (caller.organizationId && asked && asked !== caller.organizationId) throw notFound('organization');
+  return caller.organizationId ?? asked;
+}
 
 /** The envelope of every list. */
 export function listOf<T extends z.ZodType>(item: T) {

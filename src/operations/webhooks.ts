@@ -7,8 +7,8 @@ import { operation, type WriteContext } from '../operation.ts';
 import { lockAssignment } from '../store/assignments.ts';
 import { type DeliveryRow, findDelivery, insertTestDelivery, restartDelivery } from '../store/deliveries.ts';
 import { listDeliveries } from '../store/lists.ts';
-import { cursor, instant, iso, isoOrAbsent, limit, outInstant, outUuid, page, text, toDate, uuid } from './fields.ts';
-import { envelope, listOf, sliceOf } from './paging.ts';
+import { instant, iso, isoOrAbsent, outInstant, outUuid, pageFields, text, toPeriod, uuid } from './fields.ts';
+import { envelope, listOf, organizationOf, sliceOf } from './paging.ts';
 
 const deliveryShape = z.object({
   id: outUuid,
@@ -71,9 +71,7 @@ export const listWebhookDeliveries = operation({
     from: instant('Created at or after.').optional(),
     to: instant('Created at or before.').optional(),
     organizationId: uuid('Only deliveries of this organization.').optional(),
-    page: page.optional(),
-    limit: limit(50).optional(),
-    cursor: cursor.optional(),
+    ...pageFields(50),
   }),
   output: listOf(deliveryShape),
   rest: { method: 'GET', path: '/webhooks/deliveries', status: 200 },
@@ -82,17 +80,14 @@ export const listWebhookDeliveries = operation({
   },
   kind: 'read',
   async handle(input, { caller, on }) {
-    const { organizationId, status, assignmentId, from, to } = input;
-    if (caller.organizationId && organizationId && organizationId !== caller.organizationId)
-      throw notFound('organization');
+    const { organizationId, status, assignmentId } = input;
     const slice = sliceOf(input);
     const filter = {
       workspaceId: caller.workspaceId,
-      organizationId: caller.organizationId ?? organizationId,
+      organizationId: organizationOf(caller, organizationId),
       status,
       assignmentId,
-      from: from ? toDate(from) : undefined,
-      to: to ? toDate(to) : undefined,
+      ...toPeriod(input),
     };
     return envelope(await listDeliveries(on, filter, slice), slice, toDelivery);
   },
