@@ -10,6 +10,7 @@ import type { Deps } from '../deps.ts';
 import type { Scope } from '../domain/access.ts';
 import type { Caller } from '../domain/caller.ts';
 import { DomainError } from '../domain/errors.ts';
+import { isDeeper } from '../domain/json.ts';
 import type { HttpEnv } from '../http.ts';
 import { authenticate, challenge, scopeChallenge } from '../oauth/index.ts';
 import { watchAssignments } from '../watch.ts';
@@ -20,7 +21,10 @@ import { type Listening, listen, listenUris } from './mcp-listen.ts';
 import { lackingScopes, type Offer, offerOf } from './mcp-offer.ts';
 import { createServer } from './mcp-server.ts';
 
+/** The SDK's checks recurse; no message of a client comes near. */
+const maxDepth = 1024;
 const knownOrigins = ['https://claude.ai', 'https://claude.com'];
+
 /** The MCP endpoint: stateless, both protocol eras on one URL; `ending` ends its streams. Mounted at `/_mcp`. */
 export function mcpRoutes(
   deps: Deps,
@@ -86,6 +90,7 @@ async function serve(endpoint: Endpoint, request: Request, network: string): Pro
     const tooLarge = error instanceof DomainError && error.code === 'body_too_large';
     return tooLarge ? rpcError(413, -32600, error.message) : rpcError(400, -32700, 'The body is not valid JSON.');
   }
+  if (isDeeper(body, maxDepth)) return rpcError(400, -32600, 'The message is nested too deeply.');
   const problem = arrayProblem(request, body);
   if (problem) return rpcError(400, -32600, problem);
   const { headers, refused } = await countCalls(deps, found.caller, Array.isArray(body) ? body.length : 1);
