@@ -79,11 +79,12 @@ function near(value: Json, dice: Dice): Json {
   if (typeof value === 'number') return dice.pick([value + 0.5, -value, value * 1e6, String(value), [value], 2 ** 53]);
   if (typeof value === 'boolean') return dice.pick(['true', 'false', 0, 1, null, !value]);
   if (typeof value !== 'string') return oddValue(dice);
+  if (value.length > 100_000) return value.slice(0, 100);
   const cut = dice.int(value.length + 1);
   return dice.pick([
     value.slice(0, cut),
     value.slice(0, cut) + oddText(dice) + value.slice(cut),
-    value.repeat(1 + dice.int(200)),
+    value.slice(0, 400).repeat(1 + dice.int(200)),
     value.toUpperCase(),
     ` ${value} `,
     Array.from(value).reverse().join(''),

@@ -35,7 +35,7 @@ export function createSender(origin: string, deadlineMs: number): Sender {
 type Target = { agent: Agent; hostname: string; port: string; host: string };
 
 /** Undefined where Node's client refuses to send such a thing. */
-async function sendPlain(target: Target, wire: Wire, deadlineMs: number): Promise<Answer | undefined> {
+async function sendPlain(target: Target, wire: Wire, deadlineMs: number, again = true): Promise<Answer | undefined> {
   const { agent, hostname, port, host } = target;
   const headers: Record<string, string> = { host, 'content-length': String(wire.body?.length ?? 0) };
   for (const [name, value] of wire.headers) headers[name] = value;
@@ -51,6 +51,8 @@ async function sendPlain(target: Target, wire: Wire, deadlineMs: number): Promis
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
     return await readAnswer(incoming);
   } catch {
+    // A kept connection may have been closed for its idleness while this was on its way.
+    if (outgoing.reusedSocket && again && !deadline.aborted) return sendPlain(target, wire, deadlineMs, false);
     return { status: deadline.aborted ? 'late' : 'closed', headers: noHeaders, text: '', raw: false };
   }
 }
