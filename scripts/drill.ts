@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { env, execPath, stdout } from 'node:process';
+import { argv, env, execPath, stdout } from 'node:process';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { runDrill } from '../test/drills/drill.ts';
@@ -13,7 +14,8 @@ import { startTestServer } from '../test/test-server.ts';
 
 // npm run drill -- [--kills 100] [--per-point 6] [--seed N] [--database-url URL]
 //   kills Pharlo that often, so many of them at each named point, and the rest at random. With the URL of an empty
-//   database two replicas share it and are killed in turn; without, one Pharlo runs on its embedded store.
+//   database two replicas share it and are killed in turn; without, one Pharlo runs on its embedded store. It runs on a
+//   copy of the tree, unless --here is given.
 // npm run drill -- --short     the form of npm test
 // npm run drill -- --mutants   the short form against faults that have to turn it red
 
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     'database-url': { type: 'string' },
     short: { type: 'boolean', default: false },
+    here: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
   },
 });
@@ -67,6 +70,17 @@ async function copyTree(from: string): Promise<AsyncDisposable & { path: string 
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
+/** Runs the full form on a copy, so that a change made meanwhile does not count. */
+async function fullDrillOnCopy(seed: number): Promise<boolean> {
+  await using copy = await copyTree(root);
+  const args = ['scripts/drill.ts', '--here', ...argv.slice(2), '--seed', String(seed)];
+  const child = spawn(execPath, args, { cwd: copy.path, stdio: 'inherit' });
+  const end = () => child.kill('SIGTERM');
+  process.once('SIGTERM', end).once('SIGINT', end);
+  const [code] = await once(child, 'exit');
+  return code === 0;
+}
+
 /** Runs the short form on a copy; what it printed says which promises were broken. */
 async function runOn(tree: string, mutant: Mutant | undefined, seed: number): Promise<string> {
   await using copy = await copyTree(tree);
@@ -99,6 +113,8 @@ async function runMutants(seed: number): Promise<boolean> {
 }
 
 const seed = Number(values.seed ?? (values.mutants || values.short ? 1 : Date.now() % 1_000_000));
-say(`seed ${seed}`);
-const passed = await (values.mutants ? runMutants(seed) : values.short ? shortDrill(seed) : fullDrill(seed));
-process.exitCode = passed ? 0 : 1;
+if (!values.here) say(`seed ${seed}`);
+const form = values.mutants ? runMutants : values.short ? shortDrill : values.here ? fullDrill : fullDrillOnCopy;
+// Processes it started end with it.
+if (form !== fullDrillOnCopy) process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1));
+process.exitCode = (await form(seed)) ? 0 : 1;

@@ -22,6 +22,7 @@ export type Report = {
   restartMs: number[];
   statuses: Record<string, number>;
   calls: Record<string, number>;
+  /** Acknowledged, or found done where no answer came. */
   writes: Record<string, number>;
   tried: Traps['tried'];
   posts: number;
@@ -31,7 +32,7 @@ export type Report = {
   seconds: number;
 };
 
-const patienceMs = 15 * 60_000;
+const patienceMs = 10 * 60_000;
 const mostJumps = 300;
 const mostOpen = 40;
 
@@ -80,7 +81,12 @@ export async function runDrill(options: DrillOptions): Promise<Report> {
     restartMs: drill.restartMs,
     statuses: countOf(facts.rows.map(({ status }) => status)),
     calls: client.counts,
-    writes: countOf(load.posts.flatMap((post) => ['create', ...post.writes.map(({ operation }) => operation)])),
+    writes: countOf(
+      load.posts.flatMap(({ created, writes }) => [
+        ...(created === 'done' ? ['create'] : []),
+        ...writes.map(({ operation }) => operation),
+      ]),
+    ),
     tried: traps.tried,
     posts: facts.videos.length,
     deliveries: await scene.eyes.deliveries(),
@@ -142,7 +148,10 @@ function listen(
 async function pause(drill: Drill, load: Load): Promise<void> {
   await nag(drill, load);
   if (drill.options.store.advance) return breath();
-  const isOpen = (post: Load['posts'][number]) => !['published', 'failed', 'cancelled'].includes(post.told ?? '');
+  const isOpen = ({ id, told, content }: Load['posts'][number]) =>
+    id !== undefined &&
+    (content.scheduledAt ?? 0) < Date.now() + 60_000 &&
+    !['published', 'failed', 'cancelled'].includes(told ?? '');
   do await delay(50 + drill.dice.below(400));
   while (load.posts.filter(isOpen).length > mostOpen);
 }
@@ -167,7 +176,9 @@ async function killAgainAndAgain(drill: Drill, load: Load): Promise<void> {
   const runs: Promise<void>[] = [];
   for (const [index, moment] of mixed.entries()) {
     const killed = traps.set(moment);
-    const replica = steady ? await killed : await busyUntil(() => load.run(options.actsPerKill), runs, killed);
+    const replica = steady
+      ? await soon(killed, moment)
+      : await busyUntil(() => load.run(options.actsPerKill), runs, killed);
     await restart(drill, replica);
     if ((index + 1) % 10 === 0) {
       const { assignments, deliveries } = await scene.eyes.open();
@@ -178,6 +189,15 @@ async function killAgainAndAgain(drill: Drill, load: Load): Promise<void> {
   }
   going.on = false;
   await Promise.all([steady, ...runs]);
+}
+
+/** Under load every moment comes; when it does not, nothing works any more. */
+async function soon<T>(killed: Promise<T>, moment: Moment): Promise<T> {
+  const patience = new AbortController();
+  const late = delay(patienceMs, undefined, { signal: patience.signal }).then(() => {
+    throw new Error(`The moment to kill (${moment}) did not come.`);
+  });
+  return await Promise.race([killed, late]).finally(() => patience.abort());
 }
 
 async function keepBusy(load: Load, going: { on: boolean }): Promise<void> {

@@ -5,7 +5,7 @@ import type { MediaHost } from './media.ts';
 
 export type Load = {
   posts: Post[];
-  /** Does so many things, `lanes` at a time. */
+  /** Does so many things, `lanes` at a time; the first is a post for now. */
   run(count: number): Promise<void>;
   byId(id: string | undefined): Post | undefined;
   byTag(tag: string): Post | undefined;
@@ -22,7 +22,7 @@ type World = {
   channels: readonly string[];
   callbackUrl: string;
   lanes: number;
-  /** The first thing of each run is a post for now. */
+  /** Between two acts. */
   pause: () => Promise<void>;
 };
 
@@ -82,7 +82,10 @@ export function createLoad({ client, media, dice, channels, callbackUrl, lanes, 
     const call: Call = { tool: 'create_assignment', method: 'POST', path: '/assignments', input };
     let called = await client.call(post.door, call, lost(post));
     // Only a key makes it safe to ask again.
-    while (called.effect === 'unknown' && post.keyed) called = await client.call(post.door, call);
+    while (called.effect === 'unknown' && post.keyed) {
+      await pause();
+      called = await client.call(post.door, call);
+    }
     post.created = called.effect;
     if (called.effect === 'done') post.id = String(called.body.id);
     // Its file goes away after it was accepted, so that the job fails.

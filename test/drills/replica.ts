@@ -35,6 +35,9 @@ export function replicaOf(environment: Record<string, string>, port: number, log
         stdio: ['ignore', 'pipe', stderr],
       });
       closeSync(stderr);
+      const endWithUs = () => started.kill('SIGKILL');
+      process.once('exit', endWithUs);
+      started.once('exit', () => process.off('exit', endWithUs));
       child = started;
       const ended = once(started, 'exit');
       exited = ended;
