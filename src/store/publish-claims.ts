@@ -50,6 +50,13 @@ const claimable = `channel as (
     select id, due_at, in_flight + nth as place from queue where coalesce(held, 0) + nth <= $4
   )`;
 
+/**
+ * What a person would call an attempt: the first claim, one after a crash, one after a failure. Steps, looks at how far the
+ * platform is and waits for a person are none.
+ */
+const isAttempt = `status = 'pending' or lease_token is not null
+  or (retries > 0 and waiting_reason is not null and intent_deadline is null and platform_post_id is null)`;
+
 /** The lease is 15 s; workers renew it well before. Nobody looks for an intended post before its deadline + 5 s. */
 const claimStatement = named<[number, readonly string[], readonly number[], number, number, string], ClaimedAssignment>(
   'publish_claims_claim',
@@ -71,7 +78,7 @@ const claimStatement = named<[number, readonly string[], readonly number[], numb
    ), ${deliveriesOfEvents}
    update assignments
    set status = case when status <> 'pending' then status when media = '[]' then 'processing' else 'uploading' end,
-       lease_until = pharlo_now() + interval '15 seconds', lease_token = $6, attempts = attempts + 1, stalls = stalls + 1,
+       lease_until = pharlo_now() + interval '15 seconds', lease_token = $6, attempts = attempts + (${isAttempt})::int, stalls = stalls + 1,
        waiting_reason = null, updated_at = pharlo_now()
    from ready where id = ready_id
    returning ${assignmentColumns}, lease_token as "leaseToken", progress, stalls, retries,
@@ -108,7 +115,7 @@ const nextDue = named<[number, readonly string[], readonly number[], number], { 
      where due_at > pharlo_now() and (lease_until is null or lease_until <= pharlo_now()) and handler_version <= $1
      order by due_at limit 1
    )
-   select ceil(extract(epoch from least((select min(due_at) from open), (select due_at from later)) - pharlo_now()) * 1000)::int as ms`,
+   select ceil(extract(epoch from least((select min(due_at) from open), (select due_at from later)) - pharlo_now()) * 1000)::float8 as ms`,
 );
 
 /**

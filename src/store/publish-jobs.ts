@@ -118,13 +118,13 @@ export async function moveAssignment(tx: Tx, held: Held, to: Transition): Promis
 const releaseStatement = named<[string, string], { id: string }>(
   'publish_jobs_release',
   `update assignments
-   set lease_until = null, lease_token = null, attempts = greatest(attempts - 1, 0), stalls = greatest(stalls - 1, 0),
+   set lease_until = null, lease_token = null, stalls = greatest(stalls - 1, 0),
        due_at = pharlo_now()
    where id = $1 and lease_token = $2
    returning id`,
 );
 
-/** Gives a claim back untouched, e.g. at shutdown; it counts as no attempt. */
+/** Gives a claim back untouched, e.g. at shutdown; going on with it counts as no further attempt. */
 export async function releaseAssignment(on: Queryable, held: Held): Promise<void> {
   await releaseStatement(on, held.id, held.leaseToken);
 }
@@ -160,7 +160,8 @@ export async function wakeAssignments(
 
 const takeOver = named<[], { id: string }>(
   'publish_jobs_take_over',
-  `update assignments set lease_until = null, lease_token = null where lease_token is not null returning id`,
+  `update assignments set lease_until = null, lease_token = null, attempts = attempts + 1
+   where lease_token is not null returning id`,
 );
 
 /** Ends every claim at once, those on connections and deliveries included. Only for a process that has proof of being the only worker (the data dir's lock). */

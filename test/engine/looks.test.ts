@@ -11,12 +11,12 @@ const isProbe = ({ name, range }: Call) => name.startsWith('PUT ') && range?.sta
 
 /** Lets a job try until it has waited that often after a failure of the platform. */
 async function wait(rig: Rig, id: string, times: number): Promise<void> {
-  for (let attempts = 0, left = times; left > 0; left--) {
+  for (let until: string | undefined, left = times; left > 0; left--) {
     const seen = await rig.until(
       id,
-      (now) => now.attempts > attempts && now.waiting?.reason === 'platform_unavailable',
+      ({ waiting }) => waiting?.reason === 'platform_unavailable' && waiting.until !== until,
     );
-    attempts = seen.attempts;
+    until = seen.waiting?.until;
     await rig.advance(Math.max(0, Date.parse(seen.waiting?.until ?? '') - rig.pharlo.app.deps.now()) + 1);
   }
 }

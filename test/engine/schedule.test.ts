@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newId } from '../../src/domain/ids.ts';
-import { claimAssignments } from '../../src/store/publish-claims.ts';
+import { claimAssignments, msUntilNextDue } from '../../src/store/publish-claims.ts';
 import { releaseAssignment } from '../../src/store/publish-jobs.ts';
 import { isSessionStart } from './platform.ts';
 import { ended, startRig, waitsFor } from './rig.ts';
@@ -73,4 +73,13 @@ test('a job that backs off for more than a day is not missed', async () => {
   rig.platform.around = undefined;
   await rig.advance(Date.parse(waiting?.until ?? '') - rig.pharlo.app.deps.now() + 1000);
   assert.equal((await rig.until(id, ended)).status, 'published');
+});
+
+test('a post of next year neither wakes nor troubles the worker', async () => {
+  await using rig = await startRig({ work: false });
+  const { db, now } = rig.pharlo.app.deps;
+  const days = 365;
+  await rig.create({ scheduledAt: new Date(now() + days * 86_400_000).toISOString() });
+  const ms = await msUntilNextDue(db, alone);
+  assert.ok(Math.abs((ms ?? 0) / 86_400_000 - days) < 0.1, String(ms));
 });

@@ -166,8 +166,9 @@ test('a job waits a moment, not longer each time, while its tokens are just bein
   const { db, now, random } = rig.pharlo.app.deps;
   assert.ok(await claimRefresh(db, rig.pharlo.workspaceId, rig.connectionId, newId(now(), random)));
   await rig.work();
-  for (let looks = 1; looks <= 15; looks++) {
-    const { waiting } = await rig.until(id, (seen) => seen.attempts >= looks && seen.waiting !== undefined);
+  for (let looks = 1, until: string | undefined; looks <= 15; looks++) {
+    const { waiting } = await rig.until(id, (seen) => seen.waiting !== undefined && seen.waiting.until !== until);
+    until = waiting?.until;
     assert.equal(waiting?.reason, 'refresh_running');
     assert.ok(Date.parse(waiting?.until ?? '') - now() <= 1000);
     await rig.advance(1001);
