@@ -130,7 +130,10 @@ function operationLines(op: Operation, common: Set<ErrorCode>): string[] {
 }
 
 function needs({ access }: Operation): string {
-  return { key: 'a key', session: 'a person who is logged in' }[access as string] ?? `\`${access}\``;
+  return (
+    { key: 'a key', full_key: 'a key with every scope', session: 'a person who is logged in' }[access as string] ??
+    `\`${access}\``
+  );
 }
 
 function inputLines(op: Operation): string[] {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Deps } from './deps.ts';
+import { scopes as allScopes, isScope } from './domain/access.ts';
 import { type Access, type Caller, isAllowed } from './domain/caller.ts';
 import type { Ask, Content } from './domain/conversation.ts';
 import { type Hundredths, price, type Tier, toCredits } from './domain/credits.ts';
@@ -140,7 +141,12 @@ export async function execute(
 function assertAccess(access: Access, caller: Caller): void {
   if (isAllowed(caller, access)) return;
   if (access === 'session') throw new DomainError('session_required', 'This takes a person who is logged in, no key.');
-  if (access === 'key') throw new DomainError('key_required', 'This takes a ds_live_ key, no access token.');
+  if (!isScope(access) && caller.grantId !== undefined) {
+    throw new DomainError('key_required', 'This takes a ds_live_ key, no access token.');
+  }
+  if (!isScope(access)) {
+    throw new DomainError('insufficient_scope', 'This takes a key with every scope.', { scopes: allScopes });
+  }
   const scopes = [...caller.scopes, access];
   throw new DomainError('insufficient_scope', `This call needs the scope ${access}.`, { scopes });
 }

@@ -21,7 +21,7 @@ export const listAuditEntries = operation({
   name: 'list_audit_entries',
   title: 'List audit entries',
   description: 'Lists what was done in this workspace and by which key, grant and client, newest first.',
-  access: 'key',
+  access: 'full_key',
   credits: 'FREE',
   hints: readHints,
   input: z.strictObject({

@@ -68,7 +68,7 @@ export const listLedgerEntries = operation({
   name: 'list_ledger_entries',
   title: 'List ledger entries',
   description: 'Lists every debit, refund and top-up, newest first.',
-  access: 'key',
+  access: 'full_key',
   credits: 'FREE',
   hints: readHints,
   input: z.strictObject({ ...period, ...pageFields() }),
@@ -106,7 +106,7 @@ export const getUsage = operation({
   name: 'get_usage',
   title: 'Get usage',
   description: 'Sums credits spent in a period (the last 30 days unless told), by operation, day (UTC), door or key.',
-  access: 'key',
+  access: 'full_key',
   credits: 'FREE',
   hints: readHints,
   input: z.strictObject({

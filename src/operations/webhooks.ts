@@ -98,7 +98,7 @@ export const redeliverWebhook = operation({
   title: 'Redeliver webhook',
   description:
     'Sends an ended delivery again: the same body under the same webhook-id, to the URL it had, its tries counted anew.',
-  access: 'key',
+  access: 'full_key',
   credits: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
   input: z.strictObject({ deliveryId: uuid('Id of the delivery.') }),
@@ -122,7 +122,7 @@ export const testWebhook = operation({
   description:
     'Sends a signed sample to a URL, once. Its body has the members of a real one and "test": true. How it went is in the ' +
     'list of deliveries.',
-  access: 'key',
+  access: 'full_key',
   credits: 'WRITE',
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
   input: z.strictObject({ url: text('https URL that is to receive the sample.', 2000) }),

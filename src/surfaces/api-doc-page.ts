@@ -100,6 +100,7 @@ ${tryForm(op, face, publicUrl)}
 
 function needs({ access }: Operation): Html {
   if (access === 'key') return html`a ds_live_ key`;
+  if (access === 'full_key') return html`a ds_live_ key with every scope`;
   if (access === 'session') return html`a person who is logged in`;
   return html`<code>${access}</code>`;
 }

@@ -23,7 +23,7 @@ const applies: Record<ErrorCause, (shape: Shape) => boolean> = {
   body: ({ face }) => takesBody(face),
   price: ({ op }) => op.credits !== 'FREE',
   scope: ({ op }) => op.access !== 'key' && op.access !== 'session',
-  key: ({ op }) => op.access === 'key',
+  key: ({ op }) => op.access === 'key' || op.access === 'full_key',
   session: ({ op }) => op.access === 'session',
   change: ({ op, takes }) => op.kind !== 'read' && ['assignmentId', 'postId', 'deliveryId'].some(takes),
   idempotency: ({ takes }) => takes('idempotencyKey'),

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { scopes, scopeTexts } from '../domain/access.ts';
+import { isScope, scopes, scopeTexts } from '../domain/access.ts';
 import { price, toCredits } from '../domain/credits.ts';
 import { type ErrorCode, errorCodes } from '../domain/error-codes.ts';
 import { atRest, type Operation, type RestFace } from '../operation.ts';
@@ -104,7 +104,7 @@ function describe(op: Operation, face: RestFace<unknown>): object {
 }
 
 function isScoped({ access }: Operation): boolean {
-  return access !== 'key' && access !== 'session';
+  return isScope(access);
 }
 
 function headerParameters(properties: Record<string, JsonSchema>): object[] {

@@ -220,6 +220,12 @@ test('tokens reach none of it, and the key of one organization sees its own only
     const answer = await pharlo.rest('GET', path, undefined, { authorization: `Bearer ${token}` });
     assert.deepEqual([answer.status, errorOf(answer).code], [403, 'key_required'], path);
   }
+  const narrow = { authorization: `Bearer ${await pharlo.newKey({ scopes: ['platforms:read'] })}` };
+  assert.equal((await pharlo.rest('GET', '/billing/status', undefined, narrow)).status, 200);
+  for (const path of ['/billing/ledger', '/billing/usage', '/audit', '/grants']) {
+    const answer = await pharlo.rest('GET', path, undefined, narrow);
+    assert.deepEqual([answer.status, errorOf(answer).code], [403, 'insufficient_scope'], path);
+  }
   const { db } = pharlo.app.deps;
   const [organization] = await db.query<{ id: string }>({ text: 'select id from organizations', values: [] });
   const key = await pharlo.newKey({ organizationId: String(organization?.id) });
