@@ -241,6 +241,8 @@ create table assignments (
   idempotency_key text,
   -- SHA-256 of the parsed input, to tell a repeat from a conflict
   input_hash bytea not null,
+  -- the same of the input as it came, which no change of a default or of the channel alters
+  given_hash bytea not null,
   -- SHA-256 of what is posted, to warn of the same post on one channel
   content_hash bytea not null,
   warnings jsonb not null default '[]',

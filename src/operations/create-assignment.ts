@@ -34,14 +34,21 @@ const createInput = z.strictObject({
   connectionId: uuid('Channel to publish on, from list_connections.'),
   type: contentFields.type,
   payload: contentFields.payload,
-  mediaUrl: contentFields.mediaUrl.optional(),
+  mediaUrl: contentFields.mediaUrl
+    .meta({
+      description:
+        'Public http(s) URL of the file; required for types with media. It is fetched when the post is published.',
+    })
+    .optional(),
   mediaContentType: text('Media type of the file, e.g. video/mp4.', 100).optional(),
   mediaSizeBytes: z
     .int('must be a whole number')
     .min(1, 'must be 1 or more')
     .meta({ description: 'Size of the file.' })
     .optional(),
-  scheduledAt: contentFields.scheduledAt.meta({ description: 'When to publish. Left out: now.' }).optional(),
+  scheduledAt: contentFields.scheduledAt
+    .meta({ description: 'With offset, within a year, e.g. 2027-12-24T18:00:00+01:00. Left out: now.' })
+    .optional(),
   callbackUrl: contentFields.callbackUrl.optional(),
   idempotencyKey: text('Your unique key for this post; a repeat answers the same assignment, free.', 200).optional(),
   externalId: text('Your own id for this post.', 200).optional(),
@@ -78,7 +85,7 @@ type New = {
   warnings: Warning[];
 };
 
-type Prepared = { inputHash: Buffer } & ({ repeat: AssignmentRow } | ({ repeat?: undefined } & New));
+type Prepared = { repeat: AssignmentRow } | ({ repeat?: undefined } & New);
 
 export const createAssignment = operation<CreateInput, CreateOutput, Prepared>({
   name: 'create_assignment',
@@ -99,9 +106,8 @@ export const createAssignment = operation<CreateInput, CreateOutput, Prepared>({
   async prepare(input, context) {
     const { deps, caller } = context;
     const connection = await findConnection(deps.db, caller.workspaceId, input.connectionId, caller.organizationId);
-    const inputHash = hashInput(input, parsedPayload(deps, input, connection));
-    const repeat = await repeated(context, deps.db, input, inputHash);
-    return repeat ? { inputHash, repeat } : { inputHash, ...(await prepareNew(input, context, connection)) };
+    const repeat = await repeated(context, deps.db, input);
+    return repeat ? { repeat } : await prepareNew(input, context, connection);
   },
   async handle(input, context, prepared) {
     const { deps, caller, tx } = context;
@@ -110,7 +116,7 @@ export const createAssignment = operation<CreateInput, CreateOutput, Prepared>({
       return prepared.repeat ? repeatedDryRun(prepared.repeat) : dryRun(input, context, prepared);
     }
     const created = prepared.repeat ?? (await insertAssignment(tx, newRow(input, context, prepared)));
-    const row = created ?? (await repeated(context, tx, input, prepared.inputHash));
+    const row = created ?? (await repeated(context, tx, input));
     if (!row) throw new Error('An assignment was neither stored nor found.');
     if (prepared.repeat || !created) {
       context.nothingDone();
@@ -130,24 +136,26 @@ function hashInput(input: CreateInput, payload: unknown): Buffer {
   return createHash('sha256').update(canonicalJson(meant)).digest();
 }
 
-/** The payload as it would be stored; as it came where it cannot be parsed (it is refused later, or it is a conflict). */
-function parsedPayload(deps: Deps, input: CreateInput, connection: ConnectionRow | undefined): unknown {
-  const spec = connection && deps.platforms.find(connection.platform)?.content[input.type];
-  const parsed = spec?.payload.safeParse(input.payload);
+/** The payload as it would be stored; as it came where it cannot be parsed. */
+function parsedPayload(deps: Deps, input: CreateInput, platform: string): unknown {
+  const parsed = deps.platforms.find(platform)?.content[input.type]?.payload.safeParse(input.payload);
   return parsed?.success ? parsed.data : input.payload;
 }
 
+/** The assignment that holds the key, whatever became of its channel. Throws `idempotency_conflict` for other input. */
 async function repeated(
-  { caller }: Context,
+  { deps, caller }: Context,
   on: Queryable,
   input: CreateInput,
-  inputHash: Buffer,
 ): Promise<AssignmentRow | undefined> {
   if (input.idempotencyKey === undefined) return undefined;
   const row = await findByIdempotencyKey(on, caller.workspaceId, input.idempotencyKey);
   if (!row) return undefined;
   const visible = caller.organizationId === undefined || row.organizationId === caller.organizationId;
-  if (visible && row.inputHash.equals(inputHash)) return row;
+  const same =
+    row.givenHash.equals(hashInput(input, input.payload)) ||
+    row.inputHash.equals(hashInput(input, parsedPayload(deps, input, row.platform)));
+  if (visible && same) return row;
   throw new DomainError('idempotency_conflict', 'This idempotency key belongs to another assignment with other input.');
 }
 
@@ -172,8 +180,8 @@ async function prepareNew(
   return { connection, payload, media, contentHash, warnings: await duplicateWarnings(deps.db, place, contentHash) };
 }
 
-function newRow(input: CreateInput, { deps, caller }: Context, prepared: New & { inputHash: Buffer }): NewAssignment {
-  const { connection, payload, media, contentHash, warnings, inputHash } = prepared;
+function newRow(input: CreateInput, { deps, caller }: Context, prepared: New): NewAssignment {
+  const { connection, payload, media, contentHash, warnings } = prepared;
   return {
     id: newId(deps.now(), deps.random),
     workspaceId: caller.workspaceId,
@@ -189,7 +197,8 @@ function newRow(input: CreateInput, { deps, caller }: Context, prepared: New & {
     callbackUrl: input.callbackUrl ?? null,
     externalId: input.externalId ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    inputHash,
+    inputHash: hashInput(input, payload),
+    givenHash: hashInput(input, input.payload),
     scheduledAt: input.scheduledAt ? toDate(input.scheduledAt) : null,
     keyId: caller.keyId,
     grantId: caller.grantId ?? null,

@@ -17,6 +17,7 @@ export type AssignmentRow = {
   externalId: string | null;
   idempotencyKey: string | null;
   inputHash: Buffer;
+  givenHash: Buffer;
   contentHash: Buffer;
   warnings: { code: string; message: string }[];
   scheduledAt: Date | null;
@@ -38,7 +39,7 @@ export type AssignmentRow = {
 export const assignmentColumns = `id, workspace_id as "workspaceId", organization_id as "organizationId",
   connection_id as "connectionId", sandbox, platform, type, status, payload, media, callback_url as "callbackUrl",
   external_id as "externalId",
-  idempotency_key as "idempotencyKey", input_hash as "inputHash",
+  idempotency_key as "idempotencyKey", input_hash as "inputHash", given_hash as "givenHash",
   content_hash as "contentHash", warnings, scheduled_at as "scheduledAt",
   platform_post_id as "platformPostId", platform_url as "platformUrl", errors, waiting_reason as "waitingReason",
   bytes_sent as "bytesSent", bytes_total as "bytesTotal", intent_deadline as "intentDeadline",
@@ -61,6 +62,7 @@ export type NewAssignment = Pick<
   | 'externalId'
   | 'idempotencyKey'
   | 'inputHash'
+  | 'givenHash'
   | 'scheduledAt'
 > & { keyId: string; grantId: string | null; handlerVersion: number };
 
@@ -71,8 +73,8 @@ const insertStatement = named<unknown[], AssignmentRow>(
   `with created as (
      insert into assignments (id, workspace_id, organization_id, connection_id, sandbox, platform, type, payload, media,
                               external_id, idempotency_key, input_hash, scheduled_at, key_id, grant_id, handler_version,
-                              callback_url, content_hash, warnings, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                              callback_url, content_hash, warnings, given_hash, due_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
              coalesce($13, pharlo_now()))
      on conflict on constraint assignments_idempotency do nothing
      returning ${assignmentColumns}
@@ -106,6 +108,7 @@ export async function insertAssignment(tx: Tx, a: NewAssignment): Promise<Assign
     a.callbackUrl,
     a.contentHash,
     JSON.stringify(a.warnings),
+    a.givenHash,
   );
   return rows[0];
 }

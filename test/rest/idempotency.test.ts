@@ -128,3 +128,24 @@ test('one key makes one assignment and one charge, whatever door it comes throug
     assert.equal(again.body.id, first.body.id);
   });
 });
+
+test('a repeat is answered when the channel is gone, and other input still is a conflict', async () => {
+  await using pharlo = await startHarness();
+  const connectionId = await connectChannel(pharlo);
+  const video = {
+    connectionId,
+    type: 'video',
+    payload: { title: 'Once' },
+    mediaUrl: `${pharlo.sandboxUrl}/sample.mp4`,
+    idempotencyKey: 'gone',
+  };
+  const first = await pharlo.rest('POST', '/assignments', video);
+  assert.equal((await pharlo.rest('DELETE', `/connections/${connectionId}`)).status, 204);
+  for (const payload of [{ title: 'Once' }, { title: 'Once', privacy: 'private' }]) {
+    const again = await pharlo.rest('POST', '/assignments', { ...video, payload });
+    assert.deepEqual([again.status, again.body.id, again.body.status], [201, first.body.id, 'cancelled']);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+  }
+  const other = await pharlo.rest('POST', '/assignments', { ...video, payload: { title: 'Twice' } });
+  assert.equal(other.status, 409);
+});
