@@ -28,7 +28,7 @@ export function refuseRepeated(fields: Fields, repeatable: readonly string[]): v
   }
 }
 
-/** Reads a form body. Throws `invalid_request` with 415 or 413 for another type or more than 16 KB. */
+/** Reads a form body. Throws `invalid_request` for another type (400, RFC 6749 §5.2) or more than 16 KB (413). */
 export async function readForm(request: Request): Promise<Fields> {
   const text = await readBody(request, 'application/x-www-form-urlencoded', 'invalid_request');
   return readFields(new URLSearchParams(text));
@@ -46,7 +46,8 @@ export async function readJson(request: Request): Promise<unknown> {
 
 async function readBody(request: Request, type: string, code: OAuthErrorCode): Promise<string> {
   const sent = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-  if (sent !== type) throw new OAuthError(code, `The content type must be ${type}.`, { status: 415 });
+  const status = code === 'invalid_request' ? 400 : 415;
+  if (sent !== type) throw new OAuthError(code, `The content type must be ${type}.`, { status });
   const tooLarge = () => new OAuthError(code, 'The body must not exceed 16 KB.', { status: 413 });
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];

@@ -215,9 +215,9 @@ test('41 Token requests: a form of at most 16 KB, by POST, nothing twice; no ans
   const repeated = (name: keyof typeof form) =>
     token(pharlo, [...Object.entries(form), [name, form[name]] as [string, string]]);
   const refused: [number, Answer][] = [
-    [415, await typed('application/json', JSON.stringify(form))],
-    [415, await typed('text/plain', encoded)],
-    [415, await typed('multipart/form-data; boundary=x', encoded)],
+    [400, await typed('application/json', JSON.stringify(form))],
+    [400, await typed('text/plain', encoded)],
+    [400, await typed('multipart/form-data; boundary=x', encoded)],
     [413, await token(pharlo, { ...form, padding: 'x'.repeat(16 * 1024) })],
     [405, await get(pharlo, `/oauth/mcp/token?${encoded}`)],
     [405, await send(pharlo, url, { method: 'PUT' })],

@@ -171,7 +171,7 @@ test('POST works as GET does', async () => {
   const response = await post(`${new URLSearchParams({ ...good, code_challenge_method: 'S256' })}`);
   assert.match(response.headers.get('location') ?? '', /consent/);
   for (const [status, answered] of [
-    [415, await post('{}', 'application/json')],
+    [400, await post('{}', 'application/json')],
     [413, await post('x'.repeat(17_000))],
     [405, await server.fetch('/oauth/mcp/authorize', { method: 'PUT' })],
   ] as const) {

@@ -132,7 +132,7 @@ test('a page that cannot be used says why, and what to do', async () => {
     );
   }
   assert.deepEqual(await told(server.decide(at, form, { 'content-type': 'text/plain' })), [
-    415,
+    400,
     'This did not work',
     'The content type must be application/x-www-form-urlencoded.',
   ]);

@@ -67,7 +67,11 @@ test('discovery, keys, register, token and revoke answer the listed origins only
   const documents = ['oauth-authorization-server', 'oauth-protected-resource', 'jwks.json'];
   const paths: [string, string, number][] = [
     ...documents.map((name): [string, string, number] => [`/.well-known/${name}`, 'GET', 200]),
-    ...['register', 'token', 'revoke'].map((name): [string, string, number] => [`/oauth/mcp/${name}`, 'POST', 415]),
+    ...['register', 'token', 'revoke'].map((name): [string, string, number] => [
+      `/oauth/mcp/${name}`,
+      'POST',
+      name === 'register' ? 415 : 400,
+    ]),
   ];
   for (const [path, method, status] of paths) {
     for (const origin of [...listed, ...foreign]) {

@@ -156,7 +156,7 @@ test('all three endpoints want a form: its type, its size, each parameter once, 
       server.fetch(path, { method: 'POST', headers: { 'content-type': type, ...headers }, body });
     const form = `client_id=${client_id}`;
     const cases: [Promise<Response>, Refusal][] = [
-      [send(form, { 'content-type': 'text/plain' }), [415, 'invalid_request', new RegExp(`${type}\\.$`)]],
+      [send(form, { 'content-type': 'text/plain' }), [400, 'invalid_request', new RegExp(`${type}\\.$`)]],
       [send(`${form}&token=${'x'.repeat(16 * 1024)}`), [413, 'invalid_request', /must not exceed 16 KB/]],
       [send(form, { 'content-length': String(16 * 1024 + 1) }), [413, 'invalid_request', /must not exceed 16 KB/]],
       [send(`${form}&token=a&token=a`), [400, 'invalid_request', /more than once/]],
@@ -169,7 +169,7 @@ test('all three endpoints want a form: its type, its size, each parameter once, 
     ];
     for (const [response, refusal] of cases) await assertRefused(await response, refusal);
     for (const good of [` ${type.toUpperCase()} ; charset=utf-8`, `${type};x`]) {
-      assert.notEqual((await send(form, { 'content-type': good })).status, 415, good);
+      assert.doesNotMatch(await (await send(form, { 'content-type': good })).text(), /content type/, good);
     }
     const exact = `${form}&x=`;
     const full = exact + 'x'.repeat(16 * 1024 - exact.length);

@@ -76,7 +76,7 @@ for (const path of ['/oauth/mcp/revoke', '/oauth/mcp/introspect']) {
       [401, 'invalid_client', { client_id: secret.client_id, client_secret: 'x', token }],
       [401, 'invalid_client', { token }, { authorization: `Basic ${btoa(`${secret.client_id}:x`)}` }],
       [400, 'invalid_request', [...Object.entries({ client_id, token }), ['token', token]]],
-      [415, 'invalid_request', { client_id, token }, { 'content-type': 'application/json' }],
+      [400, 'invalid_request', { client_id, token }, { 'content-type': 'application/json' }],
     ];
     for (const [status, error, form, headers] of cases) {
       assert.deepEqual(await outcome(await server.post(path, form, headers)), [status, error], JSON.stringify(form));
