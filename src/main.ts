@@ -39,6 +39,9 @@ async function main(args: string[]): Promise<void> {
   if (name === 'help' || name === '--help') return void out(['Usage:', ...usage].join('\n'));
   const command = commands.find((candidate) => candidate.name === name);
   if (name !== 'start' && name !== 'sandbox' && !command) throw new UsageError();
+  if (command && rest.includes('--help')) {
+    return void out(['Usage:', ...command.usage.map((line) => `  pharlo ${line}`)].join('\n'));
+  }
   const io: Io = { ...commandWorld, out, nodeVersion: process.versions.node };
   const config = readSettings((message) => command?.settingsRefused?.(rest, io, message));
   if (name === 'sandbox') return serveSandbox(config);
@@ -87,7 +90,9 @@ async function greet(app: App, config: Config): Promise<void> {
     const { key } = await makeKey(app.deps, { workspaceId: workspace.id, name: 'First start' });
     out(`  API key   ${key}\n            (shown once; keep it)`);
   } else {
-    out('  API key   npm run --silent pharlo -- keys create --workspace default --json');
+    out(
+      '  API key   npm run --silent pharlo -- keys create --workspace default --json\n            (with the settings of this server)',
+    );
   }
 }
 

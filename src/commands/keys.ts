@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { expandScopes, requestableScopes, scopes } from '../domain/access.ts';
 import { hashSecret, isUuid, newApiKey, newId, type Random } from '../domain/ids.ts';
 import { insertKey, listKeys, revokeKey } from '../store/api-keys.ts';
+import { insertAudit } from '../store/audit.ts';
 import type { Db } from '../store/db.ts';
 import { findOrganization } from '../store/workspaces.ts';
 import { type Command, type Io, parseCredits, requireWorkspace, UsageError } from './command.ts';
@@ -93,6 +94,7 @@ async function create(io: Io, making: Making, workspaceId: string, values: Value
     ...(asked && { scopes: asked }),
     ...(most !== undefined && { spendingLimit: parseCredits(most, '--spending-limit') }),
   });
+  await insertAudit(making.db, { workspaceId, action: 'operator.create_key', outcome: 'ok', target: made.id });
   io.out(values.json ? JSON.stringify({ key: made.key, id: made.id }) : made.key);
 }
 
@@ -115,6 +117,7 @@ async function list(io: Io, db: Db, workspaceId: string, json: boolean): Promise
 
 async function revoke(io: Io, db: Db, workspaceId: string, id: string | undefined, json: boolean): Promise<void> {
   const done = id !== undefined && isUuid(id) && (await revokeKey(db, workspaceId, id));
+  if (done) await insertAudit(db, { workspaceId, action: 'operator.revoke_key', outcome: 'ok', target: id });
   if (!done) throw new UsageError('There is no live key of that id.');
   io.out(json ? JSON.stringify({ id, state: 'revoked' }) : `Revoked ${id}.`);
 }

@@ -41,7 +41,10 @@ export const listAssignments = operation({
   credits: 'READ',
   hints: readHints,
   input: z.strictObject({
-    status: z.enum(assignmentStatuses, `must be one of ${assignmentStatuses.join(', ')}`).optional(),
+    status: z
+      .enum(assignmentStatuses, `must be one of ${assignmentStatuses.join(', ')}`)
+      .meta({ description: 'Only assignments in this status.' })
+      .optional(),
     connectionId: uuid('Only this channel.').optional(),
     platform: text('Only this platform.', 40).optional(),
     externalId: text('Only the assignment with this id of yours.', 200).optional(),

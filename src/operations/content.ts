@@ -20,7 +20,10 @@ export const contentFields = {
   payload: z
     .record(z.string(), z.unknown(), 'must be an object')
     .refine(isStorable, `${unstorable}, nor more than 32 levels`)
-    .meta({ description: "The platform's fields of that type, as get_platform_capabilities tells." }),
+    .meta({
+      description:
+        "The platform's fields of that type, as get_platform_capabilities tells; an object, or its JSON as text.",
+    }),
   mediaUrl: text('Public http(s) URL of the file; it is fetched when the post is published.', 4000),
   scheduledAt: instant('When to publish, with offset, within a year.'),
   callbackUrl: text('https URL that is told of every change of status.', 2000),

@@ -8,7 +8,7 @@ export const readHints = { readOnly: true, destructive: false, idempotent: true,
 /** Input fields that several operations share. Messages are ours: they reach people and models. */
 
 export const uuid = (description: string) =>
-  z.string('must be a UUID').refine(isUuid, 'must be a UUID').meta({ description, format: 'uuid' });
+  z.string('must be a UUID').toLowerCase().refine(isUuid, 'must be a UUID').meta({ description, format: 'uuid' });
 
 /** An RFC 3339 time with offset; parsed to a Date. */
 export const instant = (description: string) =>

@@ -47,6 +47,13 @@ test('a key is made with a limit of its own', async () => {
   const { key } = await told('keys', 'create', '--spending-limit', '0');
   const answer = await pharlo.rest('GET', '/connections', undefined, { authorization: `Bearer ${key}` });
   assert.equal(answer.status, 402);
+  const { body } = await pharlo.rest('GET', '/audit?action=operator.create_key');
+  assert.ok(Number(body.total) > 0);
+});
+
+test('each command tells its own words', async () => {
+  const { code, stdout } = await run('credits', '--help');
+  assert.deepEqual([code, stdout], [0, 'Usage:\n  pharlo credits add <credits> [--workspace <slug>] [--json]\n']);
 });
 
 test('consents are listed and ended', async () => {
