@@ -16,6 +16,7 @@ step npm run test:pg
 step npm run test:install
 step npm run interop
 step npm run conformance
+step npm run fuzz -- --requests 100000
 step npm run mutants
 step npm run mutation
 
