@@ -16,6 +16,8 @@ step npm run test:pg
 step npm run test:install
 step npm run interop
 step npm run conformance
+step npm run drill
+step npm run drill -- --mutants
 step npm run fuzz -- --requests 100000
 step npm run mutants
 step npm run mutation
