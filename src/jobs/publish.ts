@@ -81,14 +81,19 @@ function failUnreadable(work: Work): Promise<void> {
   return fail(work, 'progress_unreadable', text, true);
 }
 
+/** Work that never comes back ends, unless the post is or may be made: looking does no harm, and its end would be wrong. */
+function stalled(work: Work): Promise<void> {
+  const text = 'Working on this stopped without a word, three times.';
+  if (!work.row.intentDeadline && !isMade(work)) return fail(work, 'internal_crash', text, true);
+  return retryLater(work, { code: 'internal_crash', message: text, afterMs: undefined });
+}
+
 async function run(work: Work, signals: Signals): Promise<void> {
   const { deps, row } = work;
   if (row.missed && !isMade(work)) {
     return fail(work, 'schedule_missed', 'The time to publish passed while this server could not work.', true);
   }
-  if (row.stalls > 3) {
-    return fail(work, 'internal_crash', 'Working on this stopped without a word, three times.', true);
-  }
+  if (row.stalls > 3) return stalled(work);
   if (row.lookInMs !== null && row.lookInMs > 0) return lookLater(work, row.lookInMs);
   if (row.retries > maxRetries) {
     const text = 'The platform did not answer when it was asked to make the post. No post was made.';

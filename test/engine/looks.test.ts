@@ -132,3 +132,29 @@ test('what an unknown outcome cost comes back after 24 hours, once', async () =>
   assert.equal(await rig.cost(id), 0);
   assert.ok((await rig.cost(other)) > 0, 'what was published is paid');
 });
+
+for (const made of [true, false]) {
+  test(`claims that never came back do not end a post that ${made ? 'was' : 'may have been'} made`, async () => {
+    await using rig = await startRig({ work: false, processingMs: made ? hourMs : 0 });
+    const engine = await rig.work();
+    rig.platform.around = async (call, next) => {
+      if (made || !isLastPiece(call)) return next();
+      await next();
+      return call.hangUp();
+    };
+    const { id } = await rig.create();
+    await rig.until(id, made ? ({ status }) => status === 'processing' : waitsFor('checking_outcome'));
+    await engine.stop();
+    rig.platform.around = undefined;
+    const text = 'update assignments set stalls = 3 where id = $1';
+    await rig.pharlo.app.deps.db.query({ text, values: [id] });
+    await rig.advance(hourMs);
+    await rig.work();
+    await rig.until(id, waitsFor('internal_crash'));
+    await rig.advance(2000);
+    const done = await rig.until(id, ended);
+    assert.equal(done.status, 'published', JSON.stringify(done.errors));
+    assert.equal((await rig.videos()).length, 1);
+    assert.equal(await rig.cost(id), 300);
+  });
+}
