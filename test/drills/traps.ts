@@ -124,7 +124,9 @@ export function setTraps(dice: Dice, scene: () => Scene, load: () => Load): Trap
       void spring(sprung);
     },
     set(moment) {
-      trap = { moment, eventsLeft: 1 + dice.below(60), sprung: Promise.withResolvers() };
+      // Some follow each other at once: claims that never come back add up.
+      const eventsLeft = 1 + dice.below(dice.chance(0.3) ? 6 : 60);
+      trap = { moment, eventsLeft, sprung: Promise.withResolvers() };
       return trap.sprung.promise;
     },
     async around(call, forwardCall) {
