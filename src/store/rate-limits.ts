@@ -78,7 +78,9 @@ export async function takeAllowance(
   const most = everySeconds * burst;
   const [row] = await allowanceStatement(on, subject, everySeconds * uses, most);
   // No row: another call of the same instant made the first one, which this statement cannot see.
-  const { taken, full } = row ?? { taken: false, full: most };
+  const { taken, full: counted } = row ?? { taken: false, full: most };
+  // A statement that waited for another's row counts from when it began.
+  const full = Math.min(counted, most);
   const remaining = Math.max(0, Math.floor((most - full) / everySeconds + 1e-6));
   const waitSeconds = taken ? 0 : Math.max(1, Math.ceil(full + everySeconds * uses - most));
   return { taken, remaining, resetSeconds: Math.max(0, Math.ceil(full)), waitSeconds };

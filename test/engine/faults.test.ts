@@ -150,9 +150,12 @@ test('a platform that never answers the last piece ends the job with a clear wor
   await using rig = await startRig();
   rig.platform.around = async (call, next) => (isLastPiece(call) ? unavailable() : next());
   const { id } = await rig.create();
+  const { db } = rig.pharlo.app.deps;
+  const text = 'select 1 from assignments where id = $1 and lease_until is null and due_at > pharlo_now()';
   let done = await rig.get(id);
   while (!ended(done)) {
-    await rig.advance(60_000);
+    const rests = (await db.query({ text, values: [id] })).length > 0;
+    if (rests) await rig.advance(60_000);
     done = await rig.get(id);
   }
   assert.deepEqual([done.status, done.errors[0]?.code], ['failed', 'answer_lost']);
