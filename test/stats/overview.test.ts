@@ -19,8 +19,8 @@ type Row = { status: string; made: string; changed?: string; due?: string; conne
 async function put({ status, made, changed = made, due, connectionId = first }: Row): Promise<void> {
   await pharlo.app.deps.db.query({
     text: `insert into assignments (id, workspace_id, organization_id, connection_id, sandbox, platform, type, status, payload,
-                                    input_hash, content_hash, handler_version, created_at, updated_at, scheduled_at)
-           select $1, workspace_id, organization_id, id, sandbox, platform, 'video', $2, '{}', '', '', 1, $3, $4, $5
+                                    input_hash, given_hash, content_hash, handler_version, created_at, updated_at, scheduled_at)
+           select $1, workspace_id, organization_id, id, sandbox, platform, 'video', $2, '{}', '', '', '', 1, $3, $4, $5
            from connections where id = $6`,
     values: [randomUUID(), status, made, changed, due ?? null, connectionId],
   });
