@@ -64,7 +64,8 @@ function maker(label: string, method: string, paramsOf: (world: World, dice: Dic
     const params = { ...paramsOf(world, dice), ...(modern && { _meta: meta(dice) }) };
     const message = { jsonrpc: '2.0', ...id, method, params };
     const version = modern ? modernVersion : dice.pick(legacyVersions);
-    const several = version === '2025-03-26' && dice.chance(0.2) && 'id' in message;
+    // A client initializes once, so never in company.
+    const several = version === '2025-03-26' && dice.chance(0.2) && 'id' in message && message.method !== 'initialize';
     const input: Json = several ? [message, { ...message, id: 'second' }] : message;
     const headers = headersOf(world, version, modern ? message : undefined);
     const encode = (given: Json): Wire => ({
