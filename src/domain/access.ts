@@ -30,7 +30,8 @@ export function isScope(name: string): name is Scope {
 export function expandScopes(names: Iterable<string>): Scope[] {
   const granted = new Set<Scope>();
   for (const name of names) {
-    for (const scope of scopeAliases[name] ?? (isScope(name) ? [name] : [])) granted.add(scope);
+    const alias = Object.hasOwn(scopeAliases, name) ? scopeAliases[name] : undefined;
+    for (const scope of alias ?? (isScope(name) ? [name] : [])) granted.add(scope);
   }
   return scopes.filter((scope) => granted.has(scope));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scopes } from '../../src/domain/access.ts';
+import { expandScopes, scopes } from '../../src/domain/access.ts';
 import { canonicalResource, narrowScopes, scopeText, selectScopes } from '../../src/oauth/policy.ts';
 import { isRedirectUri, matchesRedirectUri, redirectHost, withParameters } from '../../src/oauth/redirect-uris.ts';
 
@@ -119,6 +119,12 @@ test('scopes: asked, else registered, else the seven; unknown ones dropped, only
     selectScopes('mcp.read', null)?.scopes,
     scopes.filter((scope) => scope.endsWith(':read')),
   );
+});
+
+test('names every object has are no scopes', () => {
+  for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+    assert.deepEqual(expandScopes([name, 'stats:read']), ['stats:read'], name);
+  }
 });
 
 test('aliases are echoed when left whole and told scope by scope otherwise', () => {
