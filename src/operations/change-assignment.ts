@@ -96,13 +96,15 @@ function change(deps: Deps, row: AssignmentRow, input: UpdateInput) {
   const spec = contentSpec(deps, row.platform, row.type);
   return {
     payload: input.payload ? parsePayload(spec, mergePatch(row.payload, input.payload)) : row.payload,
-    scheduledAt: input.scheduledAt ? parseSchedule(deps, input.scheduledAt) : afterClearing(row, input.scheduledAt),
+    scheduledAt: newTime(deps, row, input.scheduledAt),
     callbackUrl: input.callbackUrl === undefined ? row.callbackUrl : input.callbackUrl,
   };
 }
 
-function afterClearing(row: AssignmentRow, asked: null | undefined | string): Date | null {
-  return asked === undefined ? row.scheduledAt : null;
+/** Null = publish now. */
+function newTime(deps: Deps, row: AssignmentRow, asked: string | null | undefined): Date | null {
+  if (asked === undefined) return row.scheduledAt;
+  return asked === null ? null : parseSchedule(deps, asked);
 }
 
 export const retryAssignment = operation({
